@@ -1,0 +1,26 @@
+//! The types that cross a boundary: what the admin API answers and the dashboard reads ([`view`]), and what
+//! the workers of one proxy write for each other into shared data ([`cell`], [`circuits`], [`events`]).
+//!
+//! Everything here is plain data with a version. JSON goes to people and programs, compact binary goes between
+//! workers. Decoding never panics: anything unreadable is an error, and the reader treats it as absent.
+
+#![no_std]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+extern crate alloc;
+
+pub mod view;
+
+pub use view::{
+    Circuit, CircuitState, Endpoint, Event, Events, FailureKind, Health, LatencyMs, Pool, Reason, Signal,
+    Snapshot, Status, Transition, VERSION, Worker,
+};

@@ -1,0 +1,284 @@
+//! What the admin API answers under `/plimsoll/v1/`, as JSON: [`Snapshot`], [`Events`], [`Health`].
+//!
+//! Field names are a contract with other programs. Fields may be added within one [`VERSION`]; readers ignore
+//! fields that they do not know. Times are Unix milliseconds of the proxy's clock, durations are milliseconds.
+
+use alloc::{string::String, vec::Vec};
+use serde::{Deserialize, Serialize};
+
+/// Version of the JSON documents. It grows when a field changes its meaning or goes away.
+pub const VERSION: u32 = 1;
+
+/// The whole state of all pools, merged over the workers: the answer to `GET snapshot`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// [`VERSION`] of the writer.
+    pub version: u32,
+    /// When this was put together.
+    pub at_ms: u64,
+    /// How often workers publish; a worker older than ten ticks is stale.
+    pub tick_ms: u64,
+    /// Every worker that has carried traffic, with the age of its part.
+    pub workers: Vec<Worker>,
+    /// The pools, in the order of the configuration.
+    pub pools: Vec<Pool>,
+}
+
+/// One worker's part in a [`Snapshot`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Worker {
+    /// Names the worker as long as it lives.
+    pub id: String,
+    /// How long ago it last published.
+    pub age_ms: u64,
+    /// Older than ten ticks: its counts are shown but decide nothing.
+    pub stale: bool,
+}
+
+/// One pool, merged over the workers. Counts are cumulative since the proxy started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Name from the configuration.
+    pub name: String,
+    /// The proxy's cluster that this pool steers.
+    pub cluster: String,
+    /// Strategy as written in the configuration.
+    pub strategy: String,
+    /// Mean of the endpoints' scores by weight, 0 to 1; absent while every endpoint is unknown.
+    pub score: Option<f64>,
+    /// Fewer endpoints than the panic threshold are eligible, so ejections are ignored.
+    pub panic: bool,
+    /// Requests the picker steered.
+    pub picks: u64,
+    /// Requests refused at once because no endpoint may be called.
+    pub refused: u64,
+    /// Finished attempts, all endpoints.
+    pub requests: u64,
+    /// Failed attempts, all endpoints.
+    pub failures: u64,
+    /// Attempts now under way, all endpoints.
+    pub in_flight: u64,
+    /// Endpoints whose circuit is not closed.
+    pub ejected: u32,
+    /// How many endpoints may be ejected at once.
+    pub max_ejected: u32,
+    /// Percentiles over all endpoints, of about the last 20 s.
+    pub latency_ms: Option<LatencyMs>,
+    /// In the order of the configuration.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One endpoint, merged over the workers. Counts are cumulative since the proxy started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Identifier from the configuration; the address where none was given.
+    pub id: String,
+    /// `ip:port`.
+    pub address: String,
+    /// Zone from the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// What this endpoint is allowed to do now.
+    pub status: Status,
+    /// 0 to 1; absent below the minimum of samples.
+    pub score: Option<f64>,
+    /// Its circuit.
+    pub circuit: Circuit,
+    /// Weight from the configuration.
+    pub weight: u32,
+    /// Weight in force: 0 while ejected, else the configured one scaled by the score where degraded.
+    pub effective_weight: f64,
+    /// Attempts now under way.
+    pub in_flight: u64,
+    /// Finished attempts.
+    pub requests: u64,
+    /// Failed attempts.
+    pub failures: u64,
+    /// Attempts slower than the pool's own 95th percentile of the last epoch.
+    pub slow: u64,
+    /// Failures in a row, the worst worker's.
+    pub consecutive_failures: u32,
+    /// Percentiles of about the last 20 s; absent without traffic.
+    pub latency_ms: Option<LatencyMs>,
+    /// The circuit's last change and why.
+    pub last_transition: Option<Transition>,
+}
+
+/// What an endpoint is allowed to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Takes its full share.
+    Healthy,
+    /// Takes a reduced share.
+    Degraded,
+    /// Takes probes only.
+    Unhealthy,
+    /// Too few samples to judge; takes its full share.
+    #[default]
+    Unknown,
+    /// Finishes what it has, takes nothing new.
+    Draining,
+    /// New or recovered: its share is growing.
+    Warming,
+}
+
+/// One endpoint's circuit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Circuit {
+    /// Closed passes, open refuses, half-open probes.
+    pub state: CircuitState,
+    /// Grows with every change; results of an older generation count for nothing.
+    pub generation: u64,
+    /// How often it has opened since it was last healthy for long: the back-off step.
+    pub openings: u32,
+    /// Open: when probing may start. Half-open: when unused permits expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
+    /// Half-open: probes that may still be sent, over all workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permits_left: Option<u32>,
+}
+
+/// ```text
+///            failures in a row                deadline passed
+///   closed ────────────────────▶ open ─────────────────────▶ half_open
+///      ▲                          ▲          a probe failed      │ │
+///      │                          └──────────────────────────────┘ │
+///      └───────────────────────────────────────────────────────────┘
+///                           every probe passed
+/// ```
+/// `forced_open` and `disabled` are set by an operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CircuitState {
+    /// Passes.
+    #[default]
+    Closed,
+    /// Refuses.
+    Open,
+    /// Lets a counted number of probes pass.
+    HalfOpen,
+    /// Refuses until an operator says otherwise.
+    ForcedOpen,
+    /// Passes whatever happens.
+    Disabled,
+}
+
+/// A change of a circuit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Transition {
+    /// When.
+    pub at_ms: u64,
+    /// State before.
+    pub from: CircuitState,
+    /// State after.
+    pub to: CircuitState,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a circuit changed, with the evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// What was noticed.
+    pub signal: Signal,
+    /// The value seen, in the signal's unit.
+    pub observed: f64,
+    /// The value that it reached.
+    pub threshold: f64,
+    /// Attempts that the observation rests on.
+    pub samples: u64,
+    /// The pool's own failure rate then, 0 to 1; absent where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<f64>,
+    /// The kind of the last failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureKind>,
+    /// Up to three traces to look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace_ids: Vec<String>,
+}
+
+/// What was noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// Failures in a row (closed → open); observed and threshold count failures.
+    ConsecutiveFailures,
+    /// The time out is over (open → half-open); observed and threshold are milliseconds.
+    EjectionElapsed,
+    /// Every probe passed (half-open → closed); observed and threshold count probes.
+    ProbesPassed,
+    /// A probe failed (half-open → open); observed and threshold count failed probes.
+    ProbeFailed,
+    /// Permits were never settled (half-open → half-open, new permits); observed and threshold count permits.
+    PermitsExpired,
+}
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// An answer with a status of 500 or above.
+    Status,
+    /// No connection: refused, unreachable, or not in time.
+    Connect,
+    /// The connection broke before the answer.
+    Reset,
+    /// No answer in time.
+    Timeout,
+    /// The answer broke off in its body.
+    Truncated,
+}
+
+/// Percentiles in milliseconds, from merged histograms; the error of a value is at most 6.25 %.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LatencyMs {
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 99th percentile.
+    pub p99: f64,
+}
+
+/// Answer to `GET events?since=SEQ`: transitions with a sequence number above SEQ, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Events {
+    /// [`VERSION`] of the writer.
+    pub version: u32,
+    /// When this was put together.
+    pub at_ms: u64,
+    /// Highest sequence number given out so far; ask with `since` = this next time.
+    pub last_seq: u64,
+    /// The log is bounded: events up to this sequence number are no longer in it (0: none was dropped).
+    pub dropped_through: u64,
+    /// Oldest first.
+    pub events: Vec<Event>,
+}
+
+/// One entry of the event log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position in the log, from 1, without gaps.
+    pub seq: u64,
+    /// Pool's name.
+    pub pool: String,
+    /// Endpoint's identifier.
+    pub endpoint: String,
+    /// Endpoint's address.
+    pub address: String,
+    /// What changed.
+    #[serde(flatten)]
+    pub transition: Transition,
+}
+
+/// Answer to `GET healthz`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// Every pool has an endpoint that may be called, and a configuration is in force.
+    pub ok: bool,
+    /// What is wrong, one line each.
+    pub problems: Vec<String>,
+}

@@ -18,9 +18,18 @@
 
 extern crate alloc;
 
+pub mod cell;
+pub mod circuits;
+mod codec;
+pub mod events;
+pub mod merge;
+pub mod registry;
+pub mod sketch;
 pub mod view;
 
+pub use codec::Malformed;
+
 pub use view::{
-    Circuit, CircuitState, Endpoint, Event, Events, FailureKind, Health, LatencyMs, Pool, Reason, Signal,
-    Snapshot, Status, Transition, VERSION, Worker,
+    Circuit, CircuitState, Endpoint, Event, Events, FailureKind, Health, LatencyMs, Pool, Reason, Signal, Snapshot,
+    Status, Transition, VERSION, Worker,
 };

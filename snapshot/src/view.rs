@@ -62,7 +62,7 @@ pub struct Pool {
     pub ejected: u32,
     /// How many endpoints may be ejected at once.
     pub max_ejected: u32,
-    /// Percentiles over all endpoints, of about the last 20 s.
+    /// Percentiles over all endpoints, of the last 5 to 10 s.
     pub latency_ms: Option<LatencyMs>,
     /// In the order of the configuration.
     pub endpoints: Vec<Endpoint>,
@@ -98,7 +98,7 @@ pub struct Endpoint {
     pub slow: u64,
     /// Failures in a row, the worst worker's.
     pub consecutive_failures: u32,
-    /// Percentiles of about the last 20 s; absent without traffic.
+    /// Percentiles of the last 5 to 10 s; absent without traffic.
     pub latency_ms: Option<LatencyMs>,
     /// The circuit's last change and why.
     pub last_transition: Option<Transition>,
@@ -232,7 +232,7 @@ pub enum FailureKind {
     Truncated,
 }
 
-/// Percentiles in milliseconds, from merged histograms; the error of a value is at most 6.25 %.
+/// Percentiles in milliseconds, from merged histograms; the error of a value is at most 3.1 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatencyMs {
     /// Median.

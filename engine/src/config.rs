@@ -1,0 +1,164 @@
+//! What a pool is told to do: validated values, with every default and its reason. Parsing and error messages belong
+//! to the filter; whoever builds these values by hand keeps the stated ranges.
+
+use alloc::{string::String, vec::Vec};
+use core::time::Duration;
+
+/// Most entries a candidate list can have: first choice and 15 retries.
+pub const MAX_CANDIDATES: usize = 16;
+
+/// How an endpoint is chosen among the eligible ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// In turn, by weight, evenly spread.
+    RoundRobin,
+    /// By chance, by weight.
+    Random,
+    /// Of two by chance, the one with fewer requests under way per weight.
+    LeastRequest,
+    /// Of a few by chance, the one with the lowest recent latency times requests under way per weight. The default:
+    /// it steers around slow endpoints without being told what slow is.
+    #[default]
+    PeakEwma,
+}
+
+impl Strategy {
+    /// All strategies.
+    pub const ALL: [Self; 4] = [Self::RoundRobin, Self::Random, Self::LeastRequest, Self::PeakEwma];
+
+    /// The name in configuration and snapshot.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::Random => "random",
+            Self::LeastRequest => "least_request",
+            Self::PeakEwma => "peak_ewma",
+        }
+    }
+}
+
+/// A pool of endpoints that serve the same requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolConfig {
+    /// Name in keys, metrics and snapshot.
+    pub name: String,
+    /// The proxy's cluster.
+    pub cluster: String,
+    /// How to choose.
+    pub strategy: Strategy,
+    /// Length of the candidate list, 1 to [`MAX_CANDIDATES`]. Default 3: the first attempt and two retries, which is
+    /// what most retry policies allow.
+    pub candidates: usize,
+    /// An answer counts as a success only when its body is complete.
+    pub detect_truncated: bool,
+    /// The endpoints; addresses are unique.
+    pub endpoints: Vec<EndpointConfig>,
+    /// When circuits open and close.
+    pub circuit: CircuitConfig,
+    /// Share of the endpoints that may be ejected at once, 0 to 100 %; at least one unless 0. Default 50: losing more
+    /// than half of a pool is seldom the endpoints' own fault, and the rest could not carry the load.
+    pub max_ejected_percent: u32,
+    /// Below this share of eligible endpoints, 0 to 100 %, ejections are ignored. Default 50, as in Envoy.
+    pub panic_threshold_percent: u32,
+    /// Attempts in the window below which an endpoint's score is unknown. Default 10.
+    pub minimum_samples: u32,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            cluster: String::new(),
+            strategy: Strategy::default(),
+            candidates: 3,
+            detect_truncated: false,
+            endpoints: Vec::new(),
+            circuit: CircuitConfig::default(),
+            max_ejected_percent: 50,
+            panic_threshold_percent: 50,
+            minimum_samples: 10,
+        }
+    }
+}
+
+impl PoolConfig {
+    /// How many endpoints may be ejected at once.
+    #[must_use]
+    pub fn max_ejected(&self) -> usize {
+        if self.max_ejected_percent == 0 {
+            return 0;
+        }
+        let share = self.endpoints.len().saturating_mul(self.max_ejected_percent as usize) / 100;
+        share.max(1)
+    }
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointConfig {
+    /// `ip:port`, as the proxy prints it.
+    pub address: String,
+    /// Name for people and metrics.
+    pub id: String,
+    /// Share of the traffic relative to the others, 1 to 1000.
+    pub weight: u32,
+    /// Zone, for people.
+    pub zone: Option<String>,
+}
+
+/// When a circuit opens and closes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CircuitConfig {
+    /// Failures in a row that open it, at least 1. Default 5, as in Envoy: with 1 % of errors, five in a row come by
+    /// chance once in 10^10 requests.
+    pub consecutive_failures: u32,
+    /// How long it stays open the first time. Default 10 s.
+    pub open_for: Duration,
+    /// Longest time that back-off may reach. Default 300 s, as in Envoy.
+    pub open_for_max: Duration,
+    /// Factor by which each further opening lasts longer, at least 1. Default 1.5.
+    pub backoff: f64,
+    /// Probes that all have to pass before it closes, at least 1. Default 3.
+    pub half_open_permits: u32,
+    /// How long permits stay valid. Default 5 s: longer than most requests, short enough to try again soon when the
+    /// worker that holds a permit has no traffic.
+    pub half_open_max: Duration,
+}
+
+impl Default for CircuitConfig {
+    fn default() -> Self {
+        Self {
+            consecutive_failures: 5,
+            open_for: Duration::from_secs(10),
+            open_for_max: Duration::from_secs(300),
+            backoff: 1.5,
+            half_open_permits: 3,
+            half_open_max: Duration::from_secs(5),
+        }
+    }
+}
+
+impl CircuitConfig {
+    /// How long the circuit stays open at a back-off step (1 is the first), without jitter.
+    #[must_use]
+    pub fn open_time(&self, openings: u32) -> Duration {
+        let factor = libm::pow(self.backoff, f64::from(openings.saturating_sub(1).min(1000)));
+        let max = self.open_for_max.max(self.open_for);
+        let seconds = self.open_for.as_secs_f64() * factor;
+        if seconds.is_finite() && seconds < max.as_secs_f64() { Duration::from_secs_f64(seconds) } else { max }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_out_grows_by_the_factor_up_to_its_limit() {
+        let config = CircuitConfig::default();
+        let seconds = |openings| config.open_time(openings).as_secs_f64();
+        assert_eq!((seconds(1), seconds(2), seconds(3)), (10.0, 15.0, 22.5));
+        assert_eq!((seconds(50), seconds(u32::MAX)), (300.0, 300.0));
+    }
+}

@@ -1,0 +1,150 @@
+//! What one worker knows about one endpoint, split by how often it is touched: [`Hot`] by every pick that considers
+//! the endpoint, [`Cold`] by its own attempts and the tick only.
+
+use crate::config::EndpointConfig;
+use crate::ewma::PeakEwma;
+use crate::rng::mix;
+use crate::score::Sample;
+use alloc::boxed::Box;
+use core::time::Duration;
+use plimsoll_snapshot::{CircuitState, FailureKind, sketch::Sketch};
+
+/// Length of half a window: counts and histograms show the last one to two epochs.
+pub(crate) const EPOCH: Duration = Duration::from_secs(5);
+
+/// The key of an endpoint in every record between workers: FNV-1a over the address, finalised so that neighbouring
+/// ports share no bits.
+#[must_use]
+pub fn address_key(address: &[u8]) -> u64 {
+    let hash = address
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    mix(hash)
+}
+
+/// Touched by every pick that considers the endpoint: at most 64 bytes, one cache line.
+#[derive(Clone, Debug)]
+pub(crate) struct Hot {
+    pub(crate) ewma: PeakEwma,
+    /// This worker's attempts under way: exact.
+    pub(crate) in_flight: u32,
+    /// The other workers' attempts under way when they last published.
+    pub(crate) peers_in_flight: f32,
+    /// Weight in force.
+    pub(crate) weight: f32,
+    /// Failures in a row seen by this worker under the present generation.
+    pub(crate) failures_in_row: u32,
+    /// Generation of the circuit's state; results of attempts begun under another one decide nothing.
+    pub(crate) generation: u64,
+    pub(crate) circuit: LocalCircuit,
+}
+
+const _: () = assert!(size_of::<Hot>() <= 64, "hot state must fit one cache line");
+
+/// The circuit as this worker acts on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LocalCircuit {
+    /// As the shared record says.
+    Shared(CircuitState),
+    /// This worker has the evidence to open it and has not yet written so: it takes no traffic here.
+    Opening,
+}
+
+impl LocalCircuit {
+    pub(crate) fn passes(self) -> bool {
+        matches!(self, Self::Shared(CircuitState::Closed | CircuitState::Disabled))
+    }
+}
+
+/// Touched by attempts on this endpoint and by the tick.
+#[derive(Clone, Debug)]
+pub(crate) struct Cold {
+    pub(crate) config: EndpointConfig,
+    pub(crate) key: u64,
+    pub(crate) requests: u64,
+    pub(crate) failures: u64,
+    pub(crate) slow: u64,
+    pub(crate) last_failure: Option<FailureKind>,
+    /// This epoch's and the last one's counts.
+    pub(crate) recent: [Sample; 2],
+    /// Histograms alike; absent until the first success, and in pools too large to keep them.
+    pub(crate) sketches: Option<Box<[Sketch; 2]>>,
+    /// What the other workers saw lately.
+    pub(crate) peers: Sample,
+    /// Half-open: permits that this worker may still use.
+    pub(crate) permits: u32,
+    /// Half-open: probes picked whose attempt has not begun.
+    pub(crate) probes_picked: u32,
+    /// Half-open: probes under way.
+    pub(crate) probes_under_way: u32,
+}
+
+impl Cold {
+    pub(crate) fn new(config: EndpointConfig) -> Self {
+        Self {
+            key: address_key(config.address.as_bytes()),
+            config,
+            requests: 0,
+            failures: 0,
+            slow: 0,
+            last_failure: None,
+            recent: [Sample::default(); 2],
+            sketches: None,
+            peers: Sample::default(),
+            permits: 0,
+            probes_picked: 0,
+            probes_under_way: 0,
+        }
+    }
+
+    /// This worker's counts of the window.
+    pub(crate) fn own(&self) -> Sample {
+        let [now, before] = self.recent;
+        sum(now, before)
+    }
+
+    /// All workers' counts of the window.
+    pub(crate) fn merged(&self) -> Sample {
+        sum(self.own(), self.peers)
+    }
+
+    /// Forgets permits and probes of an earlier state.
+    pub(crate) fn forget_probes(&mut self) {
+        self.permits = 0;
+        self.probes_picked = 0;
+        self.probes_under_way = 0;
+    }
+
+    /// Begins a new epoch.
+    pub(crate) fn rotate(&mut self) {
+        let [now, before] = &mut self.recent;
+        *before = core::mem::take(now);
+        if let Some(sketches) = &mut self.sketches {
+            sketches.swap(0, 1);
+            let [now, _] = &mut **sketches;
+            now.clear();
+        }
+    }
+}
+
+impl Hot {
+    pub(crate) fn new(weight: u32) -> Self {
+        Self {
+            ewma: PeakEwma::default(),
+            in_flight: 0,
+            peers_in_flight: 0.0,
+            weight: weight as f32,
+            failures_in_row: 0,
+            generation: 0,
+            circuit: LocalCircuit::Shared(CircuitState::Closed),
+        }
+    }
+}
+
+fn sum(a: Sample, b: Sample) -> Sample {
+    Sample {
+        requests: a.requests.saturating_add(b.requests),
+        failures: a.failures.saturating_add(b.failures),
+        latency_us: a.latency_us.saturating_add(b.latency_us),
+    }
+}

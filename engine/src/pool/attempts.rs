@@ -1,0 +1,229 @@
+//! One attempt on one endpoint, from its start to its settlement. [`Attempt`] cannot be copied and finishing consumes
+//! it, so that no attempt is settled twice.
+
+use super::Pool;
+use crate::circuit::{Evidence, ProbeResult};
+use crate::endpoint::LocalCircuit;
+use crate::time::{Time, micros};
+use core::time::Duration;
+use plimsoll_snapshot::{CircuitState, FailureKind};
+
+/// An attempt under way.
+#[derive(Debug)]
+#[must_use = "an attempt that is not finished stays in flight for ever"]
+pub struct Attempt {
+    position: u32,
+    membership: u32,
+    key: u64,
+    generation: u64,
+    probe: bool,
+    started: Time,
+    answer: Answer,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    None,
+    /// A success whose body has to be complete before it counts.
+    Held(Duration),
+    Counted,
+}
+
+impl Attempt {
+    /// When it began.
+    #[must_use]
+    pub fn started(&self) -> Time {
+        self.started
+    }
+
+    /// The answer's head has come.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.answer != Answer::None
+    }
+}
+
+/// What the head of an answer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The endpoint did its work.
+    Success,
+    /// It did not.
+    Failure(FailureKind),
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The exchange ended as it should.
+    Complete,
+    /// The endpoint broke it off, or never answered.
+    Failed(FailureKind),
+    /// Not the endpoint's doing (the client left, the proxy gave up): counts for nothing.
+    Abandoned,
+}
+
+impl Pool {
+    /// An attempt on the endpoint at `position` begins; `None` if there is no such endpoint.
+    pub fn start(&mut self, position: u32, now: Time) -> Option<Attempt> {
+        let hot = self.hot.get_mut(position as usize)?;
+        let cold = self.cold.get_mut(position as usize)?;
+        hot.in_flight = hot.in_flight.saturating_add(1);
+        let probe = cold.probes_picked > 0 && hot.circuit == LocalCircuit::Shared(CircuitState::HalfOpen);
+        if probe {
+            cold.probes_picked = cold.probes_picked.saturating_sub(1);
+            cold.probes_under_way = cold.probes_under_way.saturating_add(1);
+        }
+        Some(Attempt {
+            position,
+            membership: self.membership,
+            key: cold.key,
+            generation: hot.generation,
+            probe,
+            started: now,
+            answer: Answer::None,
+        })
+    }
+
+    /// The head of the answer has come. Later calls for the same attempt change nothing.
+    pub fn answer(&mut self, attempt: &mut Attempt, now: Time, outcome: Outcome) {
+        if attempt.answered() {
+            return;
+        }
+        let latency = now.since(attempt.started);
+        match outcome {
+            Outcome::Success if self.config.detect_truncated => attempt.answer = Answer::Held(latency),
+            outcome => {
+                attempt.answer = Answer::Counted;
+                self.settle(attempt, now, latency, outcome);
+            }
+        }
+    }
+
+    /// The attempt is over: it leaves the in-flight count, and it is settled if its answer did not do so.
+    pub fn finish(&mut self, mut attempt: Attempt, now: Time, ending: Ending) {
+        if let Some(position) = self.find(&attempt)
+            && let Some(hot) = self.hot.get_mut(position)
+        {
+            hot.in_flight = hot.in_flight.saturating_sub(1);
+        }
+        let since_start = now.since(attempt.started);
+        match (core::mem::replace(&mut attempt.answer, Answer::Counted), ending) {
+            (Answer::Held(latency), Ending::Complete) => self.settle(&attempt, now, latency, Outcome::Success),
+            // A head without an ending that says more: the answer came, so it was one.
+            (Answer::None, Ending::Complete) => self.settle(&attempt, now, since_start, Outcome::Success),
+            (Answer::None | Answer::Held(_), Ending::Failed(kind)) => {
+                self.settle(&attempt, now, since_start, Outcome::Failure(kind));
+            }
+            (Answer::None | Answer::Held(_), Ending::Abandoned) => self.give_back(&attempt),
+            (Answer::Counted, _) => {}
+        }
+    }
+
+    fn find(&self, attempt: &Attempt) -> Option<usize> {
+        if attempt.membership == self.membership {
+            return Some(attempt.position as usize);
+        }
+        self.position(attempt.key).map(|position| position as usize)
+    }
+
+    fn settle(&mut self, attempt: &Attempt, now: Time, latency: Duration, outcome: Outcome) {
+        let Some(position) = self.find(attempt) else { return };
+        self.count(position, now, latency, outcome);
+        let Some(hot) = self.hot.get_mut(position) else { return };
+        if hot.generation != attempt.generation {
+            return;
+        }
+        match hot.circuit {
+            LocalCircuit::Shared(CircuitState::HalfOpen) if attempt.probe => {
+                let result = match outcome {
+                    Outcome::Success => ProbeResult::Passed,
+                    Outcome::Failure(kind) => ProbeResult::Failed(kind),
+                };
+                self.end_probe(position, attempt, result);
+            }
+            LocalCircuit::Shared(CircuitState::Closed) => match outcome {
+                Outcome::Success => {
+                    if hot.failures_in_row > 0 {
+                        hot.failures_in_row = 0;
+                        self.suspects.remove(position as u32);
+                    }
+                }
+                Outcome::Failure(kind) => {
+                    hot.failures_in_row = hot.failures_in_row.saturating_add(1);
+                    self.suspects.add(position as u32, now);
+                    self.judge(position, kind);
+                }
+            },
+            _ => {}
+        }
+    }
+
+    /// Counts a finished attempt, whatever state the circuit is in.
+    fn count(&mut self, position: usize, now: Time, latency: Duration, outcome: Outcome) {
+        let slow_above = self.window.slow_above_us();
+        let latency_us = micros(latency);
+        let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
+        cold.requests = cold.requests.saturating_add(1);
+        let [recent, _] = &mut cold.recent;
+        recent.requests = recent.requests.saturating_add(1);
+        match outcome {
+            Outcome::Success => {
+                recent.latency_us = recent.latency_us.saturating_add(u64::from(latency_us));
+                if slow_above.is_some_and(|limit| latency_us > limit) {
+                    cold.slow = cold.slow.saturating_add(1);
+                }
+                hot.ewma.record(now, latency);
+                self.window.add(latency_us);
+                if let Some(sketch) = self.sketch_mut(position) {
+                    sketch.add(latency_us);
+                }
+            }
+            Outcome::Failure(kind) => {
+                cold.failures = cold.failures.saturating_add(1);
+                recent.failures = recent.failures.saturating_add(1);
+                cold.last_failure = Some(kind);
+                hot.ewma.penalise(now);
+            }
+        }
+    }
+
+    /// Ejects an endpoint whose failures in a row reached the threshold, if the cap allows. This worker stops using
+    /// it at once; the others follow when the tick has written it down.
+    fn judge(&mut self, position: usize, failure: FailureKind) {
+        let threshold = self.config.circuit.consecutive_failures;
+        let reached = self.hot.get(position).is_some_and(|hot| hot.failures_in_row >= threshold);
+        if !reached || self.ejected() >= self.config.max_ejected() {
+            return;
+        }
+        let pool = self.failure_rate();
+        let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get(position)) else { return };
+        hot.circuit = LocalCircuit::Opening;
+        self.choice.outdated = true;
+        self.suspects.remove(position as u32);
+        self.evidence.push(Evidence::Opening {
+            key: cold.key,
+            generation: hot.generation,
+            failures_in_row: hot.failures_in_row,
+            samples: cold.own().requests,
+            pool,
+            failure,
+        });
+    }
+
+    fn end_probe(&mut self, position: usize, attempt: &Attempt, result: ProbeResult) {
+        if let Some(cold) = self.cold.get_mut(position) {
+            cold.probes_under_way = cold.probes_under_way.saturating_sub(1);
+        }
+        self.evidence.push(Evidence::Probe { key: attempt.key, generation: attempt.generation, result });
+    }
+
+    /// An abandoned probe said nothing: its permit may be used again.
+    fn give_back(&mut self, attempt: &Attempt) {
+        let Some(position) = self.find(attempt) else { return };
+        let current = self.hot.get(position).is_some_and(|hot| hot.generation == attempt.generation);
+        if attempt.probe && current {
+            self.end_probe(position, attempt, ProbeResult::Returned);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! One worker's view of one pool. The hot vectors are indexed by position; positions change only when the
+//! configuration does, and attempts that span such a change find their endpoint again by key.
+//!
+//! - `pick`: the ordered list of candidates
+//! - `attempts`: from start to settlement, exactly once
+//! - `refresh`: what happens on the tick: epochs, scores, other workers' counts
+//!
+//! Circuits are in [`crate::circuit`].
+
+mod attempts;
+mod pick;
+mod refresh;
+#[cfg(test)]
+mod tests;
+
+use crate::circuit::Evidence;
+use crate::config::{EndpointConfig, PoolConfig};
+use crate::endpoint::{Cold, Hot, LocalCircuit};
+use crate::rng::Rng;
+use crate::rotation::Rotation;
+use crate::sampler::Sampler;
+use crate::time::Time;
+use alloc::{collections::BTreeMap, vec::Vec};
+use plimsoll_snapshot::{CircuitState, circuits::Circuits, sketch::Sketch};
+
+pub use attempts::{Attempt, Ending, Outcome};
+pub use pick::{Candidates, Refused};
+pub use refresh::EndpointView;
+
+/// Pools up to this size keep a histogram per endpoint (3 KB each and worker); larger ones only the pool's.
+const SKETCHED_ENDPOINTS: usize = 1000;
+
+/// One worker's view of one pool.
+#[derive(Debug)]
+pub struct Pool {
+    pub(crate) config: PoolConfig,
+    pub(crate) hot: Vec<Hot>,
+    pub(crate) cold: Vec<Cold>,
+    by_key: BTreeMap<u64, u32>,
+    /// Grows when positions change.
+    membership: u32,
+    choice: Choice,
+    /// Endpoints with a permit to use, one entry per permit.
+    pub(crate) probes: Vec<u32>,
+    suspects: pick::Suspects,
+    window: refresh::Window,
+    pub(crate) evidence: Vec<Evidence>,
+    /// The circuits record as last read or written.
+    pub(crate) circuits: Circuits,
+    pub(crate) picks: u64,
+    pub(crate) refused: u64,
+    /// Requests steered when the tick last looked.
+    picks_before: u64,
+    /// A request came since the last tick, so permits claimed now will be used.
+    pub(crate) has_traffic: bool,
+}
+
+/// The eligible endpoints and how to draw from them. Rebuilt, O(n), when eligibility or weights change.
+#[derive(Debug, Default)]
+struct Choice {
+    eligible: Vec<u32>,
+    sampler: Sampler,
+    rotation: Rotation,
+    panic: bool,
+    outdated: bool,
+}
+
+impl Pool {
+    /// A pool in which nothing happened yet.
+    #[must_use]
+    pub fn new(config: PoolConfig) -> Self {
+        let mut pool = Self {
+            config: PoolConfig::default(),
+            hot: Vec::new(),
+            cold: Vec::new(),
+            by_key: BTreeMap::new(),
+            membership: 0,
+            choice: Choice::default(),
+            probes: Vec::new(),
+            suspects: pick::Suspects::default(),
+            window: refresh::Window::default(),
+            evidence: Vec::new(),
+            circuits: Circuits::default(),
+            picks: 0,
+            refused: 0,
+            picks_before: 0,
+            has_traffic: false,
+        };
+        pool.reconfigure(config);
+        pool
+    }
+
+    /// Takes over a new configuration. Endpoints that stay, by address, keep all that is known about them; attempts
+    /// under way on endpoints that left are forgotten.
+    pub fn reconfigure(&mut self, config: PoolConfig) {
+        let mut old: BTreeMap<u64, (Hot, Cold)> = core::mem::take(&mut self.cold)
+            .into_iter()
+            .zip(core::mem::take(&mut self.hot))
+            .map(|(cold, hot)| (cold.key, (hot, cold)))
+            .collect();
+        self.by_key.clear();
+        for (position, endpoint) in config.endpoints.iter().enumerate() {
+            let fresh = Cold::new(endpoint.clone());
+            let key = fresh.key;
+            let (mut hot, mut cold) = old.remove(&key).unwrap_or_else(|| (Hot::new(endpoint.weight), fresh));
+            hot.weight = endpoint.weight as f32;
+            cold.config = endpoint.clone();
+            self.by_key.insert(key, position as u32);
+            self.hot.push(hot);
+            self.cold.push(cold);
+        }
+        self.membership = self.membership.wrapping_add(1);
+        self.config = config;
+        self.suspects.clear();
+        self.evidence.retain(|evidence| self.by_key.contains_key(&evidence.key()));
+        self.list_probes();
+        // Endpoints that are new here may be known to the shared record already.
+        let circuits = core::mem::take(&mut self.circuits);
+        self.adopt(circuits, None);
+        self.choice.outdated = true;
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &PoolConfig {
+        &self.config
+    }
+
+    /// The endpoint at a position, as configured.
+    #[must_use]
+    pub fn endpoint(&self, position: u32) -> Option<&EndpointConfig> {
+        self.cold.get(position as usize).map(|cold| &cold.config)
+    }
+
+    /// The position of an endpoint.
+    #[must_use]
+    pub fn position(&self, key: u64) -> Option<u32> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// Hashes of the addresses, in the order of the configuration.
+    pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
+        self.cold.iter().map(|cold| cold.key)
+    }
+
+    /// Too few endpoints are eligible, so ejections are ignored.
+    #[must_use]
+    pub fn panics(&self) -> bool {
+        self.choice.panic
+    }
+
+    /// Endpoints that may get ordinary traffic.
+    #[must_use]
+    pub fn eligible(&self) -> usize {
+        if self.choice.outdated { self.passing().count() } else { self.choice.eligible.len() }
+    }
+
+    /// The circuits record as this worker last saw it.
+    #[must_use]
+    pub fn circuits(&self) -> &Circuits {
+        &self.circuits
+    }
+
+    fn passing(&self) -> impl Iterator<Item = u32> + '_ {
+        self.hot.iter().enumerate().filter(|(_, hot)| hot.circuit.passes()).map(|(position, _)| position as u32)
+    }
+
+    /// Endpoints that are out, by the shared record or by this worker's own evidence.
+    fn ejected(&self) -> usize {
+        self.hot.len().saturating_sub(self.passing().count())
+    }
+
+    /// Brings the eligible endpoints and the tables over them up to date.
+    fn rebuild_choice(&mut self, rng: &mut Rng) {
+        let mut eligible: Vec<u32> = self.passing().collect();
+        let share = eligible.len().saturating_mul(100);
+        let panic = share < self.hot.len().saturating_mul(self.config.panic_threshold_percent as usize);
+        if panic {
+            eligible = (0..self.hot.len() as u32).collect();
+        }
+        let weight = |position: &u32| self.hot.get(*position as usize).map_or(1.0, |hot| hot.weight);
+        let weights: Vec<f32> = eligible.iter().map(weight).collect();
+        self.choice.sampler = Sampler::new(&weights);
+        if self.config.strategy == crate::Strategy::RoundRobin {
+            self.choice.rotation = Rotation::new(&weights, rng);
+        }
+        self.choice.eligible = eligible;
+        self.choice.panic = panic;
+        self.choice.outdated = false;
+    }
+
+    /// Lists the permits that this worker holds, for the picks to take.
+    pub(crate) fn list_probes(&mut self) {
+        self.probes.clear();
+        for (position, cold) in self.cold.iter().enumerate() {
+            for _ in 0..cold.permits {
+                self.probes.push(position as u32);
+            }
+        }
+    }
+
+    pub(crate) fn set_circuit(&mut self, position: u32, circuit: LocalCircuit, generation: u64) {
+        let (Some(hot), Some(cold)) = (self.hot.get_mut(position as usize), self.cold.get_mut(position as usize))
+        else {
+            return;
+        };
+        let recovered = circuit.passes() && !hot.circuit.passes();
+        self.choice.outdated |= circuit.passes() != hot.circuit.passes();
+        if recovered {
+            // What it was like before it broke says little; it starts again in the middle of the pool.
+            hot.ewma.clear();
+        }
+        if hot.generation != generation {
+            cold.forget_probes();
+            hot.failures_in_row = 0;
+        }
+        hot.circuit = circuit;
+        hot.generation = generation;
+    }
+
+    /// Failure rate of the whole pool over the window, 0 to 1.
+    pub(crate) fn failure_rate(&self) -> Option<f64> {
+        let mut requests = 0_u64;
+        let mut failures = 0_u64;
+        for cold in &self.cold {
+            let sample = cold.merged();
+            requests = requests.saturating_add(sample.requests);
+            failures = failures.saturating_add(sample.failures);
+        }
+        (requests > 0).then(|| failures as f64 / requests as f64)
+    }
+
+    fn sketch_mut(&mut self, position: usize) -> Option<&mut Sketch> {
+        if self.hot.len() > SKETCHED_ENDPOINTS {
+            return None;
+        }
+        let [now, _] = &mut **self.cold.get_mut(position)?.sketches.get_or_insert_default();
+        Some(now)
+    }
+
+    /// The shared state of the circuit at a position.
+    #[must_use]
+    pub fn circuit_state(&self, position: u32) -> CircuitState {
+        match self.hot.get(position as usize).map(|hot| hot.circuit) {
+            Some(LocalCircuit::Shared(state)) => state,
+            Some(LocalCircuit::Opening) => CircuitState::Open,
+            None => CircuitState::Closed,
+        }
+    }
+
+    /// Requests steered so far, and requests refused.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64) {
+        (self.picks, self.refused)
+    }
+
+    /// Earliest time at which an ejected endpoint may be tried again.
+    fn next_probe(&self) -> Option<Time> {
+        self.circuits.entries.iter().map(|entry| Time::from_millis(entry.until_ms)).min()
+    }
+}

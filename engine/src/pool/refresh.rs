@@ -1,0 +1,196 @@
+//! What happens on the tick: epochs turn, scores become weights, other workers' counts come in, and this worker's
+//! counts go out. O(endpoints), never per request.
+
+use super::Pool;
+use crate::config::EndpointConfig;
+use crate::endpoint::EPOCH;
+use crate::ewma::decay;
+use crate::rng::Rng;
+use crate::score::{Sample, score, weight_factor};
+use crate::time::Time;
+use alloc::vec::Vec;
+use core::time::Duration;
+use plimsoll_snapshot::CircuitState;
+use plimsoll_snapshot::cell::CellEndpoint;
+use plimsoll_snapshot::merge::MergedPool;
+use plimsoll_snapshot::sketch::Sketch;
+
+/// How often scores are turned into weights: often enough to react, seldom enough that tables are not rebuilt on
+/// every tick.
+const SCORE_EVERY: Duration = Duration::from_secs(1);
+/// What an answer is thought to take before one was seen.
+const FIRST_GUESS_US: f64 = 10_000.0;
+
+/// The pool's own level: latency of the present and the last epoch, and what follows from them.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    sketches: [Sketch; 2],
+    /// 95th percentile of the last epoch.
+    slow_above_us: Option<u32>,
+    /// Median of the endpoints' mean latencies.
+    middle_us: Option<f64>,
+    /// Mean service time over all endpoints.
+    mean_us: Option<f64>,
+    epoch_began: Time,
+    scored: Time,
+    /// When the freshest of the other workers' counts was published; `None` when there are none.
+    peers_at: Option<Time>,
+}
+
+impl Window {
+    pub(super) fn add(&mut self, latency_us: u32) {
+        let [now, _] = &mut self.sketches;
+        now.add(latency_us);
+    }
+
+    pub(super) fn slow_above_us(&self) -> Option<u32> {
+        self.slow_above_us
+    }
+
+    /// Latency that an endpoint without history is thought to have, microseconds.
+    pub(super) fn middle_us(&self) -> f32 {
+        self.middle_us.unwrap_or(FIRST_GUESS_US) as f32
+    }
+
+    fn rotate(&mut self, now: Time) {
+        self.epoch_began = now;
+        let [current, _] = &self.sketches;
+        self.slow_above_us = current.quantile(0.95).map(|limit| limit as u32);
+        self.sketches.swap(0, 1);
+        let [current, _] = &mut self.sketches;
+        current.clear();
+    }
+}
+
+/// One endpoint as a reader sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct EndpointView<'a> {
+    /// As configured.
+    pub config: &'a EndpointConfig,
+    /// Hash of the address.
+    pub key: u64,
+    /// State of its circuit.
+    pub circuit: CircuitState,
+    /// Weight in force: 0 while ejected.
+    pub effective_weight: f64,
+}
+
+impl Pool {
+    /// Time has passed: turns epochs, and scores into weights.
+    pub fn tick(&mut self, now: Time, rng: &mut Rng) {
+        self.has_traffic = self.picks != self.picks_before;
+        self.picks_before = self.picks;
+        if now.since(self.window.epoch_began) >= EPOCH {
+            self.window.rotate(now);
+            self.cold.iter_mut().for_each(crate::endpoint::Cold::rotate);
+        }
+        if now.since(self.window.scored) >= SCORE_EVERY {
+            self.window.scored = now;
+            self.rescore();
+        }
+        if self.choice.outdated {
+            self.rebuild_choice(rng);
+        }
+    }
+
+    fn rescore(&mut self) {
+        let samples: Vec<Sample> = self.cold.iter().map(crate::endpoint::Cold::merged).collect();
+        self.window.middle_us = middle_us(&samples);
+        self.window.mean_us = overall_mean_us(&samples);
+        let minimum = self.config.minimum_samples;
+        for ((hot, cold), sample) in self.hot.iter_mut().zip(&self.cold).zip(&samples) {
+            let factor = weight_factor(score(sample, self.window.middle_us, minimum));
+            let weight = (f64::from(cold.config.weight) * factor) as f32;
+            if (weight - hot.weight).abs() > 0.01 * hot.weight {
+                hot.weight = weight;
+                self.choice.outdated = true;
+            }
+        }
+    }
+
+    /// Takes in the sum of the other workers' counts, the freshest of them published at `at`; `None` when no other
+    /// worker is alive.
+    pub fn absorb(&mut self, peers: &MergedPool, at: Option<Time>) {
+        self.window.peers_at = at;
+        for ((hot, cold), merged) in self.hot.iter_mut().zip(&mut self.cold).zip(&peers.endpoints) {
+            if merged.counts.key != cold.key {
+                continue;
+            }
+            hot.peers_in_flight = merged.counts.in_flight as f32;
+            cold.peers = Sample {
+                requests: u64::from(merged.counts.recent_requests),
+                failures: u64::from(merged.counts.recent_failures),
+                latency_us: merged.counts.recent_latency_us,
+            };
+        }
+    }
+
+    /// How much the other workers' in-flight counts, and whether they are as good as exact: e^(−age/S), S the mean
+    /// service time; fresh below 2 S, or with no others.
+    pub(super) fn peers_scale(&self, now: Time) -> (f32, bool) {
+        let Some(at) = self.window.peers_at else { return (0.0, true) };
+        let service_us = self.window.mean_us.unwrap_or(FIRST_GUESS_US).max(1.0);
+        let service = Duration::from_micros(service_us as u64);
+        let age = now.since(at);
+        (decay(age, service), age < service.saturating_mul(2))
+    }
+
+    /// This worker's counts, to publish.
+    #[must_use]
+    pub fn counts(&self) -> Vec<CellEndpoint> {
+        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let count = |(hot, cold): (&crate::endpoint::Hot, &crate::endpoint::Cold)| {
+            let recent = cold.own();
+            CellEndpoint {
+                key: cold.key,
+                in_flight: hot.in_flight,
+                requests: cold.requests,
+                failures: cold.failures,
+                slow: cold.slow,
+                consecutive_failures: hot.failures_in_row,
+                recent_requests: small(recent.requests),
+                recent_failures: small(recent.failures),
+                recent_latency_us: recent.latency_us,
+            }
+        };
+        self.hot.iter().zip(&self.cold).map(count).collect()
+    }
+
+    /// This worker's histograms of the window, to publish: only endpoints that have one.
+    #[must_use]
+    pub fn sketches(&self) -> Vec<(u64, Sketch)> {
+        let merged = |cold: &crate::endpoint::Cold| {
+            let [now, before] = &**cold.sketches.as_ref()?;
+            let mut sketch = now.clone();
+            sketch.merge(before);
+            (sketch.total() > 0).then_some((cold.key, sketch))
+        };
+        self.cold.iter().filter_map(merged).collect()
+    }
+
+    /// The endpoints as a reader sees them, in the order of the configuration.
+    pub fn view(&self) -> impl Iterator<Item = EndpointView<'_>> {
+        self.hot.iter().zip(&self.cold).enumerate().map(|(position, (hot, cold))| EndpointView {
+            config: &cold.config,
+            key: cold.key,
+            circuit: self.circuit_state(position as u32),
+            effective_weight: if hot.circuit.passes() || self.choice.panic { f64::from(hot.weight) } else { 0.0 },
+        })
+    }
+}
+
+/// The median of the endpoints' mean latencies: one slow endpoint, or a third of them, does not move it.
+pub(crate) fn middle_us(samples: &[Sample]) -> Option<f64> {
+    let mut means: Vec<f64> = samples.iter().filter_map(Sample::mean_us).collect();
+    means.sort_by(f64::total_cmp);
+    means.get(means.len() / 2).copied()
+}
+
+fn overall_mean_us(samples: &[Sample]) -> Option<f64> {
+    let sum = samples.iter().fold(Sample::default(), |sum, sample| Sample {
+        requests: sum.requests.saturating_add(sample.requests),
+        failures: sum.failures.saturating_add(sample.failures),
+        latency_us: sum.latency_us.saturating_add(sample.latency_us),
+    });
+    sum.mean_us()
+}

@@ -1,0 +1,201 @@
+//! What one worker publishes for the others, one record per pool. Each has one writer, so no compare-and-swap:
+//! [`Cell`] every tick (counts that decisions use), [`SketchCell`] every second (histograms that only people read,
+//! and that are too large to copy ten times a second).
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::sketch::Sketch;
+use alloc::vec::Vec;
+
+const CELL_VERSION: u8 = 1;
+const SKETCH_VERSION: u8 = 1;
+
+/// One worker's counts for one pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// Writer, as registered.
+    pub worker: u32,
+    /// Tells a worker from an earlier one under the same number.
+    pub nonce: u64,
+    /// Hash of the configuration that the counts were made under.
+    pub generation: u64,
+    /// When it was published, Unix milliseconds.
+    pub at_ms: u64,
+    /// Requests steered.
+    pub picks: u64,
+    /// Requests refused because nothing may be called.
+    pub refused: u64,
+    /// Counts per endpoint.
+    pub endpoints: Vec<CellEndpoint>,
+}
+
+/// One worker's counts for one endpoint. Windowed counts cover the last 5 to 10 s, the others all time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CellEndpoint {
+    /// Hash of the address.
+    pub key: u64,
+    /// Attempts under way.
+    pub in_flight: u32,
+    /// Attempts finished.
+    pub requests: u64,
+    /// Attempts failed.
+    pub failures: u64,
+    /// Attempts slower than the pool's 95th percentile.
+    pub slow: u64,
+    /// Failures in a row.
+    pub consecutive_failures: u32,
+    /// Attempts finished in the window.
+    pub recent_requests: u32,
+    /// Attempts failed in the window.
+    pub recent_failures: u32,
+    /// Sum of the latencies of the window's successes, microseconds.
+    pub recent_latency_us: u64,
+}
+
+impl Cell {
+    /// The binary form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(CELL_VERSION);
+        writer.varint(u64::from(self.worker));
+        writer.key(self.nonce);
+        writer.key(self.generation);
+        for value in [self.at_ms, self.picks, self.refused, self.endpoints.len() as u64] {
+            writer.varint(value);
+        }
+        for endpoint in &self.endpoints {
+            writer.key(endpoint.key);
+            writer.varint(u64::from(endpoint.in_flight));
+            writer.varint(endpoint.requests);
+            writer.varint(endpoint.failures);
+            writer.varint(endpoint.slow);
+            writer.varint(u64::from(endpoint.consecutive_failures));
+            writer.varint(u64::from(endpoint.recent_requests));
+            writer.varint(u64::from(endpoint.recent_failures));
+            writer.varint(endpoint.recent_latency_us);
+        }
+        writer.finish()
+    }
+
+    /// Reads the binary form.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the bytes are not such a record.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, CELL_VERSION)?;
+        let cell = Self {
+            worker: reader.small()?,
+            nonce: reader.key()?,
+            generation: reader.key()?,
+            at_ms: reader.varint()?,
+            picks: reader.varint()?,
+            refused: reader.varint()?,
+            endpoints: reader.list(|r| {
+                Ok(CellEndpoint {
+                    key: r.key()?,
+                    in_flight: r.small()?,
+                    requests: r.varint()?,
+                    failures: r.varint()?,
+                    slow: r.varint()?,
+                    consecutive_failures: r.small()?,
+                    recent_requests: r.small()?,
+                    recent_failures: r.small()?,
+                    recent_latency_us: r.varint()?,
+                })
+            })?,
+        };
+        reader.end()?;
+        Ok(cell)
+    }
+}
+
+/// One worker's histograms for one pool, of the last 5 to 10 s.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SketchCell {
+    /// Tells a worker from an earlier one under the same number.
+    pub nonce: u64,
+    /// When it was published, Unix milliseconds.
+    pub at_ms: u64,
+    /// Histogram per endpoint, by the hash of its address.
+    pub endpoints: Vec<(u64, Sketch)>,
+}
+
+impl SketchCell {
+    /// The binary form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new(SKETCH_VERSION);
+        writer.key(self.nonce);
+        writer.varint(self.at_ms);
+        writer.varint(self.endpoints.len() as u64);
+        for (key, sketch) in &self.endpoints {
+            writer.key(*key);
+            sketch.write(&mut writer);
+        }
+        writer.finish()
+    }
+
+    /// Reads the binary form.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the bytes are not such a record.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes, SKETCH_VERSION)?;
+        let cell = Self {
+            nonce: reader.key()?,
+            at_ms: reader.varint()?,
+            endpoints: reader.list(|r| Ok((r.key()?, Sketch::read(r)?)))?,
+        };
+        reader.end()?;
+        Ok(cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn endpoint() -> impl Strategy<Value = CellEndpoint> {
+        (any::<u64>(), any::<[u32; 4]>(), any::<[u64; 4]>()).prop_map(|(key, small, large)| CellEndpoint {
+            key,
+            in_flight: small[0],
+            consecutive_failures: small[1],
+            recent_requests: small[2],
+            recent_failures: small[3],
+            requests: large[0],
+            failures: large[1],
+            slow: large[2],
+            recent_latency_us: large[3],
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_cell_survives_the_road(worker: u32, nonce: u64, generation: u64, at_ms: u64, picks: u64, refused: u64,
+                                    endpoints in prop::collection::vec(endpoint(), 0..20)) {
+            let cell = Cell { worker, nonce, generation, at_ms, picks, refused, endpoints };
+            prop_assert_eq!(Cell::decode(&cell.encode()), Ok(cell));
+        }
+
+        #[test]
+        fn histograms_survive_the_road(nonce: u64, at_ms: u64, values in prop::collection::vec(any::<u32>(), 0..50)) {
+            let mut sketch = Sketch::default();
+            values.iter().for_each(|value| sketch.add(*value));
+            let cell = SketchCell { nonce, at_ms, endpoints: alloc::vec![(7, sketch), (8, Sketch::default())] };
+            prop_assert_eq!(SketchCell::decode(&cell.encode()), Ok(cell));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Cell::decode(&bytes);
+            let _ = SketchCell::decode(&bytes);
+        }
+
+        #[test]
+        fn a_cut_record_is_refused(cut in 0_usize..40) {
+            let bytes = Cell { endpoints: alloc::vec![CellEndpoint::default()], ..Cell::default() }.encode();
+            prop_assume!(cut < bytes.len());
+            prop_assert_eq!(Cell::decode(&bytes[..cut]), Err(Malformed));
+        }
+    }
+}

@@ -9,7 +9,7 @@
 //! After closing, the entry stays until its back-off is forgotten, step by step, each for as long as the last time out
 //! was doubled, and only on evidence of success.
 
-use crate::config::{CircuitConfig, PoolConfig};
+use crate::config::CircuitConfig;
 use crate::endpoint::LocalCircuit;
 use crate::pool::Pool;
 use crate::rng::Rng;
@@ -23,6 +23,9 @@ use plimsoll_snapshot::{CircuitState, FailureKind, Reason, Signal, Transition};
 const UNKNOWN_KEPT_MS: u64 = 600_000;
 /// How long after their deadline used permits wait for the worker that holds them.
 const GRACE_MS: u64 = 1000;
+/// A state that began this far in the future began before the clock was set back. Its deadline counts as passed, or an
+/// ejection could last for as long as the step.
+const CLOCK_STEP_MS: u64 = 60_000;
 
 /// What a worker has seen that may change a circuit.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +49,19 @@ impl Evidence {
             Self::Opening { key, .. } | Self::Probe { key, .. } => *key,
         }
     }
+
+    /// It is about the state that the record shows; otherwise somebody else changed this circuit since.
+    fn is_current(&self, record: &Circuits) -> bool {
+        let entry = record.get(self.key());
+        match self {
+            Self::Opening { generation, .. } => {
+                entry.is_none_or(|entry| entry.state == CircuitState::Closed && entry.generation == *generation)
+            }
+            Self::Probe { generation, .. } => {
+                entry.is_some_and(|entry| entry.state == CircuitState::HalfOpen && entry.generation == *generation)
+            }
+        }
+    }
 }
 
 /// A change of the record that a worker wants.
@@ -65,7 +81,7 @@ impl Pool {
     #[must_use]
     pub fn propose(&self, record: &Circuits, now: Time, rng: &mut Rng) -> Option<Proposal> {
         let mut draft = Draft {
-            config: &self.config,
+            pool: self,
             now_ms: now.as_millis(),
             rng,
             proposal: Proposal { circuits: record.clone(), transitions: Vec::new(), claims: Vec::new() },
@@ -80,7 +96,9 @@ impl Pool {
                 index = index.saturating_add(1);
             }
         }
-        (draft.proposal.circuits != *record).then_some(draft.proposal)
+        // A permit that came back and was claimed again leaves the record as it was, and still has to be written.
+        let proposal = draft.proposal;
+        (proposal.circuits != *record || !proposal.claims.is_empty()).then_some(proposal)
     }
 
     fn part(&self, position: u32, generation: u64) -> Option<Part> {
@@ -102,6 +120,7 @@ impl Pool {
         if proposal.is_some() {
             self.evidence.clear();
         }
+        self.evidence.retain(|evidence| evidence.is_current(&record));
         let previous = core::mem::replace(&mut self.circuits, record);
         for entry in &previous.entries {
             if self.circuits.get(entry.key).is_none()
@@ -114,10 +133,8 @@ impl Pool {
             if let Some(entry) = self.circuits.entries.get(index).copied()
                 && let Some(position) = self.position(entry.key)
             {
-                let ours = self.evidence.iter().any(|evidence| {
-                    matches!(evidence, Evidence::Opening { key, generation, .. }
-                        if *key == entry.key && *generation == entry.generation)
-                });
+                let opening = |evidence: &Evidence| matches!(evidence, Evidence::Opening { .. });
+                let ours = self.evidence.iter().any(|evidence| evidence.key() == entry.key && opening(evidence));
                 if !ours {
                     self.set_circuit(position, LocalCircuit::Shared(entry.state), entry.generation);
                 }
@@ -173,7 +190,7 @@ struct Part {
 }
 
 struct Draft<'a> {
-    config: &'a PoolConfig,
+    pool: &'a Pool,
     now_ms: u64,
     rng: &'a mut Rng,
     proposal: Proposal,
@@ -181,20 +198,23 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn consider(&mut self, evidence: &Evidence) {
+        if !evidence.is_current(&self.proposal.circuits) {
+            return;
+        }
         match evidence {
-            Evidence::Opening { key, generation, failures_in_row, samples, pool, failure } => {
+            Evidence::Opening { key, failures_in_row, samples, pool, failure, .. } => {
                 let entry = self.proposal.circuits.get(*key).copied();
-                // Somebody else changed this circuit since: the evidence is of another time.
-                let current =
-                    entry.is_none_or(|entry| entry.state == CircuitState::Closed && entry.generation == *generation);
-                let out = |entry: &&CircuitEntry| entry.state != CircuitState::Closed;
+                // Endpoints that left are not part of the pool that the cap protects.
+                let out = |entry: &&CircuitEntry| {
+                    !LocalCircuit::Shared(entry.state).passes() && self.pool.position(entry.key).is_some()
+                };
                 let ejected = self.proposal.circuits.entries.iter().filter(out).count();
-                if !current || ejected >= self.config.max_ejected() {
+                if ejected >= self.pool.config.max_ejected() {
                     return;
                 }
                 let reason = Reason {
                     observed: f64::from(*failures_in_row),
-                    threshold: f64::from(self.config.circuit.consecutive_failures),
+                    threshold: f64::from(self.pool.config.circuit.consecutive_failures),
                     samples: *samples,
                     pool: *pool,
                     failure: Some(*failure),
@@ -202,11 +222,8 @@ impl Draft<'_> {
                 };
                 self.open(entry.unwrap_or(plain(*key)), reason);
             }
-            Evidence::Probe { key, generation, result } => {
+            Evidence::Probe { key, result, .. } => {
                 let Some(mut entry) = self.proposal.circuits.get(*key).copied() else { return };
-                if entry.state != CircuitState::HalfOpen || entry.generation != *generation {
-                    return;
-                }
                 match result {
                     ProbeResult::Returned => {
                         entry.permits_issued = entry.permits_issued.saturating_sub(1);
@@ -221,7 +238,7 @@ impl Draft<'_> {
 
     fn pass_probe(&mut self, mut entry: CircuitEntry) {
         entry.probes_passed = entry.probes_passed.saturating_add(1);
-        let wanted = self.config.circuit.half_open_permits;
+        let wanted = self.pool.config.circuit.half_open_permits;
         if entry.probes_passed < wanted {
             return self.put(entry);
         }
@@ -249,7 +266,8 @@ impl Draft<'_> {
 
     /// What the clock changes in one entry; false if the entry is gone.
     fn pass_time(&mut self, entry: &CircuitEntry, part: Option<Part>) -> bool {
-        let late_ms = self.now_ms.saturating_sub(entry.until_ms);
+        let stepped_back = self.now_ms.saturating_add(CLOCK_STEP_MS) < entry.since_ms;
+        let late_ms = if stepped_back { CLOCK_STEP_MS } else { self.now_ms.saturating_sub(entry.until_ms) };
         let Some(part) = part else {
             if late_ms > UNKNOWN_KEPT_MS {
                 self.remove(entry.key);
@@ -257,7 +275,7 @@ impl Draft<'_> {
             }
             return true;
         };
-        let permits = self.config.circuit.half_open_permits;
+        let permits = self.pool.config.circuit.half_open_permits;
         match entry.state {
             CircuitState::Open if late_ms > 0 && part.has_traffic => {
                 let open_ms = self.now_ms.saturating_sub(entry.since_ms) as f64;
@@ -302,7 +320,7 @@ impl Draft<'_> {
 
     fn open(&mut self, entry: CircuitEntry, reason: Reason) {
         let openings = entry.openings.saturating_add(1);
-        let time_out = self.config.circuit.open_time(openings);
+        let time_out = self.pool.config.circuit.open_time(openings);
         // Up to 10 % more, so that endpoints that broke together are not probed together.
         let jittered = time_out.mul_f64(1.0 + 0.1 * self.rng.unit());
         let until_ms = self.now_ms.saturating_add(millis(jittered));
@@ -311,7 +329,7 @@ impl Draft<'_> {
 
     /// Half-open, with the first permit for this worker.
     fn probe(&mut self, entry: CircuitEntry, reason: Reason) {
-        let until_ms = self.now_ms.saturating_add(millis(self.config.circuit.half_open_max));
+        let until_ms = self.now_ms.saturating_add(millis(self.pool.config.circuit.half_open_max));
         self.change(entry, CircuitState::HalfOpen, until_ms, reason);
         if let Some(entry) = self.proposal.circuits.get(entry.key).copied() {
             self.proposal.claims.push((entry.key, entry.generation));
@@ -348,7 +366,7 @@ impl Draft<'_> {
 
     /// How long a step of back-off is remembered after closing.
     fn memory_ms(&self, openings: u32) -> u64 {
-        let config: &CircuitConfig = &self.config.circuit;
+        let config: &CircuitConfig = &self.pool.config.circuit;
         millis(config.open_time(openings)).saturating_mul(2)
     }
 }

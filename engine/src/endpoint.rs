@@ -61,6 +61,8 @@ impl LocalCircuit {
 pub(crate) struct Cold {
     pub(crate) config: EndpointConfig,
     pub(crate) key: u64,
+    /// The pool's membership when this endpoint came.
+    pub(crate) joined: u32,
     pub(crate) requests: u64,
     pub(crate) failures: u64,
     pub(crate) slow: u64,
@@ -80,10 +82,11 @@ pub(crate) struct Cold {
 }
 
 impl Cold {
-    pub(crate) fn new(config: EndpointConfig) -> Self {
+    pub(crate) fn new(config: EndpointConfig, joined: u32) -> Self {
         Self {
             key: address_key(config.address.as_bytes()),
             config,
+            joined,
             requests: 0,
             failures: 0,
             slow: 0,

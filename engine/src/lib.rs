@@ -37,7 +37,7 @@ mod time;
 pub use circuit::Proposal;
 pub use config::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig, Strategy};
 pub use endpoint::address_key;
-pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refused};
+pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refused, middle_us};
 pub use rng::Rng;
 pub use score::{Sample, score, status};
 pub use time::Time;

@@ -86,6 +86,8 @@ impl Rotation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    // By name, because proptest's prelude has a trait of the same name.
+    use crate::rng::Rng;
     use proptest::prelude::*;
 
     #[test]

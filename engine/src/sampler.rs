@@ -66,6 +66,8 @@ fn alias_table(weights: &[f32]) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    // By name, because proptest's prelude has a trait of the same name.
+    use crate::rng::Rng;
     use proptest::prelude::*;
 
     proptest! {

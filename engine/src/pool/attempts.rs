@@ -124,7 +124,9 @@ impl Pool {
         if attempt.membership == self.membership {
             return Some(attempt.position as usize);
         }
-        self.position(attempt.key).map(|position| position as usize)
+        let position = self.position(attempt.key)? as usize;
+        // An endpoint that left and came back since is another one: it never saw this attempt.
+        self.cold.get(position).filter(|cold| cold.joined <= attempt.membership).map(|_| position)
     }
 
     fn settle(&mut self, attempt: &Attempt, now: Time, latency: Duration, outcome: Outcome) {

@@ -10,8 +10,6 @@
 mod attempts;
 mod pick;
 mod refresh;
-#[cfg(test)]
-mod tests;
 
 use crate::circuit::Evidence;
 use crate::config::{EndpointConfig, PoolConfig};
@@ -25,7 +23,7 @@ use plimsoll_snapshot::{CircuitState, circuits::Circuits, sketch::Sketch};
 
 pub use attempts::{Attempt, Ending, Outcome};
 pub use pick::{Candidates, Refused};
-pub use refresh::EndpointView;
+pub use refresh::{EndpointView, middle_us};
 
 /// Pools up to this size keep a histogram per endpoint (3 KB each and worker); larger ones only the pool's.
 const SKETCHED_ENDPOINTS: usize = 1000;
@@ -49,8 +47,8 @@ pub struct Pool {
     pub(crate) circuits: Circuits,
     pub(crate) picks: u64,
     pub(crate) refused: u64,
-    /// Requests steered when the tick last looked.
-    picks_before: u64,
+    /// Requests steered or refused when the tick last looked: a pool that refuses everything has to probe, too.
+    requests_before: u64,
     /// A request came since the last tick, so permits claimed now will be used.
     pub(crate) has_traffic: bool,
 }
@@ -83,7 +81,7 @@ impl Pool {
             circuits: Circuits::default(),
             picks: 0,
             refused: 0,
-            picks_before: 0,
+            requests_before: 0,
             has_traffic: false,
         };
         pool.reconfigure(config);
@@ -93,25 +91,24 @@ impl Pool {
     /// Takes over a new configuration. Endpoints that stay, by address, keep all that is known about them; attempts
     /// under way on endpoints that left are forgotten.
     pub fn reconfigure(&mut self, config: PoolConfig) {
-        let mut old: BTreeMap<u64, (Hot, Cold)> = core::mem::take(&mut self.cold)
-            .into_iter()
-            .zip(core::mem::take(&mut self.hot))
-            .map(|(cold, hot)| (cold.key, (hot, cold)))
-            .collect();
-        self.by_key.clear();
+        self.membership = self.membership.saturating_add(1);
+        let known = core::mem::take(&mut self.by_key);
+        let cold = core::mem::take(&mut self.cold).into_iter();
+        let mut old: Vec<Option<(Hot, Cold)>> =
+            core::mem::take(&mut self.hot).into_iter().zip(cold).map(Some).collect();
         for (position, endpoint) in config.endpoints.iter().enumerate() {
-            let fresh = Cold::new(endpoint.clone());
+            let fresh = Cold::new(endpoint.clone(), self.membership);
             let key = fresh.key;
-            let (mut hot, mut cold) = old.remove(&key).unwrap_or_else(|| (Hot::new(endpoint.weight), fresh));
+            let stayed = known.get(&key).and_then(|position| old.get_mut(*position as usize)?.take());
+            let (mut hot, mut cold) = stayed.unwrap_or_else(|| (Hot::new(endpoint.weight), fresh));
             hot.weight = endpoint.weight as f32;
             cold.config = endpoint.clone();
             self.by_key.insert(key, position as u32);
             self.hot.push(hot);
             self.cold.push(cold);
         }
-        self.membership = self.membership.wrapping_add(1);
         self.config = config;
-        self.suspects.clear();
+        self.suspects.relist(&self.hot);
         self.evidence.retain(|evidence| self.by_key.contains_key(&evidence.key()));
         self.list_probes();
         // Endpoints that are new here may be known to the shared record already.
@@ -213,6 +210,7 @@ impl Pool {
         if hot.generation != generation {
             cold.forget_probes();
             hot.failures_in_row = 0;
+            self.suspects.remove(position);
         }
         hot.circuit = circuit;
         hot.generation = generation;

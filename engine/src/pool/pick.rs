@@ -65,8 +65,11 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
-    pub(super) fn clear(&mut self) {
+    /// Positions changed: lists anew, all due at once.
+    pub(super) fn relist(&mut self, hot: &[Hot]) {
+        let suspect = |(_, hot): &(usize, &Hot)| hot.failures_in_row > 0 && hot.circuit.passes();
         self.list.clear();
+        self.list.extend(hot.iter().enumerate().filter(suspect).map(|(at, _)| (at as u32, Time::default())));
     }
 
     pub(super) fn add(&mut self, position: u32, now: Time) {
@@ -86,8 +89,10 @@ impl Suspects {
         self.turn = self.turn.saturating_add(1);
         let endpoint = hot.get(*position as usize)?;
         let wanted = failures_to_eject.saturating_sub(endpoint.failures_in_row);
+        // Further away than it can be: the clock stepped back.
+        let waiting = now < *due && due.since(now) <= VERIFY_EVERY;
         // Against an endpoint that hangs, no more attempts than the verdict needs.
-        if now < *due || !endpoint.circuit.passes() || endpoint.in_flight >= wanted {
+        if waiting || !endpoint.circuit.passes() || endpoint.in_flight >= wanted {
             return None;
         }
         *due = now.after(VERIFY_EVERY);
@@ -144,6 +149,9 @@ impl Pool {
     }
 
     fn pick_in_turn(&mut self, picked: &mut Candidates) {
+        if picked.length >= self.config.candidates {
+            return;
+        }
         let turn = self.choice.rotation.next();
         if let Some(position) = self.choice.eligible.get(turn as usize).copied()
             && !picked.contains(position)

@@ -78,13 +78,14 @@ pub struct EndpointView<'a> {
 impl Pool {
     /// Time has passed: turns epochs, and scores into weights.
     pub fn tick(&mut self, now: Time, rng: &mut Rng) {
-        self.has_traffic = self.picks != self.picks_before;
-        self.picks_before = self.picks;
-        if now.since(self.window.epoch_began) >= EPOCH {
+        let requests = self.picks.saturating_add(self.refused);
+        self.has_traffic = requests != self.requests_before;
+        self.requests_before = requests;
+        if now.is_due(self.window.epoch_began, EPOCH) {
             self.window.rotate(now);
             self.cold.iter_mut().for_each(crate::endpoint::Cold::rotate);
         }
-        if now.since(self.window.scored) >= SCORE_EVERY {
+        if now.is_due(self.window.scored, SCORE_EVERY) {
             self.window.scored = now;
             self.rescore();
         }
@@ -168,6 +169,12 @@ impl Pool {
         self.cold.iter().filter_map(merged).collect()
     }
 
+    /// Attempts under way per endpoint, the other workers' as last published included.
+    #[must_use]
+    pub fn in_flight_of_all(&self) -> Vec<u64> {
+        self.hot.iter().map(|hot| u64::from(hot.in_flight).saturating_add(hot.peers_in_flight as u64)).collect()
+    }
+
     /// The endpoints as a reader sees them, in the order of the configuration.
     pub fn view(&self) -> impl Iterator<Item = EndpointView<'_>> {
         self.hot.iter().zip(&self.cold).enumerate().map(|(position, (hot, cold))| EndpointView {
@@ -180,7 +187,8 @@ impl Pool {
 }
 
 /// The median of the endpoints' mean latencies: one slow endpoint, or a third of them, does not move it.
-pub(crate) fn middle_us(samples: &[Sample]) -> Option<f64> {
+#[must_use]
+pub fn middle_us(samples: &[Sample]) -> Option<f64> {
     let mut means: Vec<f64> = samples.iter().filter_map(Sample::mean_us).collect();
     means.sort_by(f64::total_cmp);
     means.get(means.len() / 2).copied()

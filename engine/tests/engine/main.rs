@@ -1,0 +1,10 @@
+//! The engine through its public surface: fixed seeds, virtual time. One binary, because linking many is slow.
+
+mod arrange;
+mod attempts;
+mod circuits;
+mod ejection;
+mod picks;
+mod robustness;
+mod weights;
+mod workers;

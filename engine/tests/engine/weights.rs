@@ -1,0 +1,99 @@
+//! Shares of the traffic by weight.
+
+use crate::arrange::{Bed, equal, ms, weighted, well};
+use plimsoll_engine::Strategy;
+use std::collections::VecDeque;
+
+/// First candidates per endpoint.
+fn shares(bed: &mut Bed, picks: usize) -> Vec<usize> {
+    let mut seen = vec![0; bed.pool().config().endpoints.len()];
+    for _ in 0..picks {
+        seen[bed.pick(0).unwrap()[0] as usize] += 1;
+    }
+    seen
+}
+
+#[test]
+fn smooth_round_robin_gives_every_seven_picks_as_weighted() {
+    let mut bed = Bed::new(weighted(Strategy::RoundRobin, &[5, 1, 1]), 1, 9);
+    let order: Vec<u32> = (0..70).map(|_| bed.pick(0).unwrap()[0]).collect();
+    for window in order.windows(7) {
+        let count = |position| window.iter().filter(|picked| **picked == position).count();
+        assert_eq!((count(0), count(1), count(2)), (5, 1, 1), "{order:?}");
+    }
+    // a a b a c a a, from some phase: at most four of a in a row, across the seam.
+    let longest = order.chunk_by(|a, b| a == b).map(<[u32]>::len).max();
+    assert_eq!(longest, Some(4), "{order:?}");
+}
+
+#[test]
+fn random_follows_the_weights() {
+    let weights = [1, 2, 3, 10, 100];
+    for seed in 0..5 {
+        let picks = 50_000;
+        let mut bed = Bed::new(weighted(Strategy::Random, &weights), 1, seed);
+        for (weight, seen) in weights.iter().zip(shares(&mut bed, picks)) {
+            let p = f64::from(*weight) / 116.0;
+            let mean = p * picks as f64;
+            // Six standard deviations of the binomial.
+            let bound = 6.0 * (mean * (1.0 - p)).sqrt();
+            assert!((seen as f64 - mean).abs() < bound, "seed {seed}: {seen} for {mean} ± {bound}");
+        }
+    }
+}
+
+#[test]
+fn an_idle_pool_of_equals_is_shared_equally_by_every_strategy() {
+    for strategy in Strategy::ALL {
+        for seed in 0..5 {
+            let mut bed = Bed::new(equal(strategy, 10), 1, seed);
+            for seen in shares(&mut bed, 20_000) {
+                // 2,000 each; six standard deviations of the binomial are 255.
+                assert!(seen.abs_diff(2000) < 255, "{strategy:?}, seed {seed}: {seen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn under_load_every_strategy_follows_the_weights() {
+    for strategy in Strategy::ALL {
+        let mut bed = Bed::new(weighted(strategy, &[1, 2, 3, 4]), 1, 21);
+        let mut under_way = VecDeque::new();
+        let mut seen = [0_usize; 4];
+        for _ in 0..8000 {
+            let position = bed.pick(0).unwrap()[0];
+            seen[position as usize] += 1;
+            under_way.push_back(bed.start(0, position));
+            if under_way.len() > 100 {
+                let oldest = under_way.pop_front().unwrap();
+                // All took 100 ms: one request per millisecond, 100 under way.
+                bed.end(0, oldest, ms(0), None);
+            }
+            bed.pass(ms(1));
+        }
+        for (weight, seen) in [1, 2, 3, 4].iter().zip(seen) {
+            let want = 800 * weight;
+            // `random` has a standard deviation of 27 at most here; the others are tighter.
+            assert!(seen.abs_diff(want) < 160, "{strategy:?}: {seen} for {want}");
+        }
+    }
+}
+
+#[test]
+fn a_failing_share_lowers_the_weight_and_success_restores_it() {
+    let mut bed = Bed::new(equal(Strategy::RoundRobin, 4), 1, 2);
+    // Every second attempt on endpoint 0 fails: never five in a row.
+    let turn = std::cell::Cell::new(0_u32);
+    let half = |position| {
+        turn.set(turn.get() + u32::from(position == 0));
+        let fails = position == 0 && turn.get() % 2 == 0;
+        (ms(10), fails.then_some(plimsoll_snapshot::FailureKind::Status))
+    };
+    bed.traffic(1000, ms(10), &half);
+    let weight = |bed: &mut Bed| bed.pool().view().next().unwrap().effective_weight;
+    let degraded = weight(&mut bed);
+    assert!((0.4..0.6).contains(&degraded), "{degraded}");
+    bed.traffic(2000, ms(10), &well);
+    assert_eq!(weight(&mut bed), 1.0);
+}

@@ -1,0 +1,116 @@
+//! The admin API: `GET` on `/plimsoll/v1/{snapshot,events,config,healthz}`, answered as JSON from shared data, on
+//! whichever worker the request came to. Meant for a private listener. Other paths pass, so that the same listener can
+//! serve the dashboard's files.
+
+mod report;
+
+use crate::host::{self, Headers};
+use crate::shared;
+use crate::vm;
+use plimsoll_snapshot::events::EventLog;
+use plimsoll_snapshot::{Events, Health, VERSION};
+use serde_json::{Value, json};
+
+const PREFIX: &str = "/plimsoll/";
+
+struct Answer {
+    status: u32,
+    body: Vec<u8>,
+}
+
+/// Answers a request of the API; true if it is none and should proceed.
+pub(crate) fn answer() -> bool {
+    let Ok(path) = host::header(Headers::Request, ":path", |path| String::from_utf8_lossy(path).into_owned()) else {
+        return true;
+    };
+    if !path.starts_with(PREFIX) {
+        return true;
+    }
+    let method = host::header(Headers::Request, ":method", <[u8]>::to_vec).unwrap_or_default();
+    let answer =
+        if method == b"GET" || method == b"HEAD" { route(&path) } else { problem(405, "only GET is allowed here") };
+    let headers = [("content-type", "application/json"), ("cache-control", "no-store"), ("allow", "GET, HEAD")];
+    let headers = headers.get(..if answer.status == 405 { 3 } else { 2 }).unwrap_or(&headers);
+    host::send_local_response(answer.status, "plimsoll_admin", headers, &answer.body).is_err()
+}
+
+fn route(path: &str) -> Answer {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    match path.strip_prefix("/plimsoll/v1/") {
+        Some("snapshot") => json_answer(200, &report::snapshot()),
+        Some("events") => match since(query) {
+            Ok(since) => json_answer(200, &events(since)),
+            Err(reason) => problem(400, &reason),
+        },
+        Some("config") => match configuration() {
+            Some(config) => json_answer(200, &config),
+            None => problem(
+                503,
+                "no configuration is in force: no picker in this VM (do vm_id, code and VM configuration agree?)",
+            ),
+        },
+        Some("healthz") => {
+            let health = health();
+            json_answer(if health.ok { 200 } else { 503 }, &health)
+        }
+        _ => problem(404, "no such resource; there are snapshot, events, config and healthz under /plimsoll/v1/"),
+    }
+}
+
+fn json_answer(status: u32, value: &impl serde::Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(body) => Answer { status, body },
+        Err(error) => problem(500, &error.to_string()),
+    }
+}
+
+fn problem(status: u32, reason: &str) -> Answer {
+    Answer { status, body: json!({ "error": reason }).to_string().into_bytes() }
+}
+
+fn since(query: &str) -> Result<u64, String> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("since="));
+    let Some(value) = value else { return Ok(0) };
+    value.parse().map_err(|_| format!("since: {value:?} is not a sequence number, allowed are whole numbers from 0"))
+}
+
+fn events(since: u64) -> Events {
+    let log = shared::read(shared::EVENTS, EventLog::decode).unwrap_or_default();
+    Events {
+        version: VERSION,
+        at_ms: crate::abi::now().as_millis(),
+        last_seq: log.last_seq,
+        dropped_through: log.dropped_through(),
+        events: log.events.into_iter().filter(|event| event.seq > since).collect(),
+    }
+}
+
+/// The configurations of all pickers of this VM; a list only where there is more than one.
+fn configuration() -> Option<Value> {
+    let mut all = vm::with(|vm| {
+        let mut configs: Vec<(Vec<u8>, Value)> = Vec::new();
+        for (_, root) in &vm.roots {
+            let Some(config) = root.config.as_ref().filter(|config| !config.pools.is_empty()) else { continue };
+            // The newest root of a name is the one in force.
+            configs.retain(|(name, _)| *name != root.name);
+            configs.push((root.name.clone(), config.effective()));
+        }
+        configs.into_iter().map(|(_, config)| config).collect::<Vec<_>>()
+    })?;
+    if all.len() > 1 { Some(Value::Array(all)) } else { all.pop() }
+}
+
+fn health() -> Health {
+    let mut problems = Vec::new();
+    vm::with(|vm| {
+        if vm.pools().next().is_none() {
+            problems.push("no configuration is in force".to_owned());
+        }
+        for state in vm.pools() {
+            if state.pool.eligible() == 0 && !state.pool.panics() {
+                problems.push(format!("pool {}: no endpoint may be called", state.pool.config().name));
+            }
+        }
+    });
+    Health { ok: problems.is_empty(), problems }
+}

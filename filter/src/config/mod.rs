@@ -1,0 +1,78 @@
+//! Configuration: what the operator wrote, JSON, becomes what we accepted, [`Accepted`], or an error that names key,
+//! value and allowed range. Nothing else in the filter parses configuration, and nothing is accepted in part.
+
+mod effective;
+mod node;
+#[cfg(test)]
+mod tests;
+mod units;
+mod validate;
+
+use core::time::Duration;
+use plimsoll_engine::{PoolConfig, address_key};
+
+/// What an instance of the filter does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Chooses endpoints; brings the pools.
+    #[default]
+    Picker,
+    /// Watches attempts.
+    Observer,
+    /// Answers the admin API.
+    Admin,
+}
+
+/// Where attempts are watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Observe {
+    /// By an observer in the cluster: every attempt, retries included. The default.
+    #[default]
+    Attempt,
+    /// By the picker: the final response only. Cheaper, and for hosts without upstream filters.
+    Request,
+}
+
+/// One accepted pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolSettings {
+    /// For the engine.
+    pub engine: PoolConfig,
+    /// Where its attempts are watched.
+    pub observe: Observe,
+}
+
+/// An accepted configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// What the instance does.
+    pub role: Role,
+    /// How often workers exchange what they know. Default 100 ms: the upper end of what stale in-flight counts
+    /// tolerate, at 0.1 % of a core.
+    pub tick: Duration,
+    /// The pools; only a picker has any.
+    pub pools: Vec<PoolSettings>,
+    /// Hash of the text: workers with the same one work under the same configuration.
+    pub generation: u64,
+}
+
+impl Accepted {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// One line that names the key, the value and what is allowed.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        // An empty configuration is an empty JSON object to the host: say what is missing, not where the text ends.
+        let text = if text.iter().all(u8::is_ascii_whitespace) { b"{}" } else { text };
+        let value: serde_json::Value = serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))?;
+        let mut accepted = validate::accept(&value)?;
+        accepted.generation = address_key(text);
+        Ok(accepted)
+    }
+
+    /// The configuration with every default filled in, as JSON.
+    #[must_use]
+    pub fn effective(&self) -> serde_json::Value {
+        effective::of(self)
+    }
+}

@@ -1,0 +1,136 @@
+//! The proxy's metrics, flushed once a second by the tick: `plimsoll.pool.<pool>.…`, and per endpoint
+//! `plimsoll.pool.<pool>.endpoint.<id>.…` for the first [`MAX_ENDPOINTS`] of a pool, because a proxy never forgets a
+//! metric. Counters: every worker adds its own part. Gauges are one value for all workers, so one worker sets them,
+//! from all workers' counts.
+
+use crate::host::{self, MetricKind};
+use core::fmt::Write;
+use plimsoll_engine::Pool;
+
+/// Endpoints of a pool that get metrics of their own.
+const MAX_ENDPOINTS: usize = 50;
+
+/// A metric, defined with the host when it first has something to say.
+#[derive(Clone, Copy, Debug, Default)]
+struct Metric {
+    id: Option<u32>,
+    last: u64,
+}
+
+impl Metric {
+    fn id(&mut self, kind: MetricKind, name: &dyn Fn() -> String) -> Option<u32> {
+        if self.id.is_none() {
+            self.id = host::define_metric(kind, &name()).ok();
+        }
+        self.id
+    }
+
+    /// Adds what came since the last time.
+    fn count(&mut self, total: u64, name: &dyn Fn() -> String) {
+        // A total that went back is of a new life of the endpoint.
+        let new = if total < self.last { total } else { total.saturating_sub(self.last) };
+        if new > 0
+            && let Some(id) = self.id(MetricKind::Counter, name)
+            && host::increment_metric(id, new).is_ok()
+        {
+            self.last = total;
+        }
+    }
+
+    fn set(&mut self, value: u64, name: &dyn Fn() -> String) {
+        if let Some(id) = self.id(MetricKind::Gauge, name) {
+            let _ = host::record_metric(id, value);
+        }
+    }
+}
+
+/// Metrics of one pool.
+#[derive(Debug, Default)]
+pub struct PoolMetrics {
+    picks: Metric,
+    refused: Metric,
+    requests: Metric,
+    failures: Metric,
+    in_flight: Metric,
+    endpoints: Metric,
+    eligible: Metric,
+    each: Vec<EndpointMetrics>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct EndpointMetrics {
+    requests: Metric,
+    failures: Metric,
+    in_flight: Metric,
+    ejected: Metric,
+}
+
+impl PoolMetrics {
+    /// The endpoints may be others now.
+    pub fn forget_endpoints(&mut self) {
+        self.each.clear();
+    }
+
+    /// Hands everything to the host; gauges only where this worker speaks for all.
+    pub(crate) fn flush(&mut self, pool: &Pool, leads: bool) {
+        let prefix = format!("plimsoll.pool.{}", pool.config().name);
+        let name = |what: &'static str| {
+            let prefix = &prefix;
+            move || format!("{prefix}.{what}")
+        };
+        let counts = pool.counts();
+        let in_flight = pool.in_flight_of_all();
+        let (picks, refused) = pool.totals();
+        self.picks.count(picks, &name("picks"));
+        self.refused.count(refused, &name("refused"));
+        self.requests.count(counts.iter().fold(0, |sum, count| count.requests.saturating_add(sum)), &name("requests"));
+        self.failures.count(counts.iter().fold(0, |sum, count| count.failures.saturating_add(sum)), &name("failures"));
+        if leads {
+            self.in_flight.set(in_flight.iter().sum(), &name("in_flight"));
+            self.endpoints.set(counts.len() as u64, &name("endpoints"));
+            self.eligible.set(pool.eligible() as u64, &name("eligible"));
+        }
+        let shown = counts.len().min(MAX_ENDPOINTS);
+        if self.each.len() != shown {
+            // Known totals must not be counted again: a new list starts from where the pool is.
+            let start = |count: &plimsoll_snapshot::cell::CellEndpoint| EndpointMetrics {
+                requests: Metric { id: None, last: if self.each.is_empty() { 0 } else { count.requests } },
+                failures: Metric { id: None, last: if self.each.is_empty() { 0 } else { count.failures } },
+                ..EndpointMetrics::default()
+            };
+            self.each = counts.iter().take(shown).map(start).collect();
+        }
+        for (((metrics, count), view), busy) in self.each.iter_mut().zip(&counts).zip(pool.view()).zip(in_flight) {
+            let name = |what: &'static str| {
+                let (prefix, id) = (&prefix, &view.config.id);
+                move || format!("{prefix}.endpoint.{}.{what}", plain(id))
+            };
+            metrics.requests.count(count.requests, &name("requests"));
+            metrics.failures.count(count.failures, &name("failures"));
+            if leads {
+                metrics.in_flight.set(busy, &name("in_flight"));
+                metrics.ejected.set(u64::from(view.effective_weight <= 0.0), &name("ejected"));
+            }
+        }
+    }
+}
+
+/// An identifier as part of a metric's name: dots would start a new part, braces hide it from Prometheus.
+fn plain(id: &str) -> String {
+    let mut name = String::with_capacity(id.len());
+    for c in id.chars() {
+        let _ = name.write_char(if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' });
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_become_one_part_of_a_name() {
+        assert_eq!(plain("10.0.0.1:80"), "10_0_0_1_80");
+        assert_eq!(plain("order-1{x}"), "order-1_x_");
+    }
+}

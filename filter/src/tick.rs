@@ -1,0 +1,262 @@
+//! The tick: this worker reads what the others published, advances windows and circuits, and publishes its own part.
+//! All host calls that are not about a request are here and in the admin role.
+//!
+//! Several roots of one VM may tick (old and new ones of a configuration update): the first one in a period does the
+//! work. The main thread's instance ticks too; as it carries no traffic it reads circuits, publishes nothing and claims
+//! no permits.
+
+use crate::host::{self, Level};
+use crate::shared::{self, Worker};
+use crate::vm::{self, PoolState};
+use core::time::Duration;
+use plimsoll_engine::{Ending, Pool, Proposal, Rng, Time};
+use plimsoll_snapshot::cell::{Cell, SketchCell};
+use plimsoll_snapshot::circuits::Circuits;
+use plimsoll_snapshot::events::EventLog;
+use plimsoll_snapshot::merge::MergedPool;
+use plimsoll_snapshot::registry::{Member, Registry};
+use plimsoll_snapshot::{CircuitState, Event};
+
+/// Histograms and metrics go out this often: only people read them.
+const SLOW_PERIOD: Duration = Duration::from_secs(1);
+/// A cell older than this many ticks is stale.
+pub(crate) const STALE_TICKS: u64 = 10;
+/// Transitions that could not be logged yet; beyond that the oldest are lost.
+const MAX_PENDING_EVENTS: usize = 1000;
+
+/// What the tick keeps for one pool.
+#[derive(Debug)]
+pub struct PoolSharing {
+    circuits_key: String,
+    /// This worker's cell, once it has a number.
+    cell: Option<(u32, String, String)>,
+    slow_done: Option<Time>,
+}
+
+impl PoolSharing {
+    /// Nothing is shared yet.
+    #[must_use]
+    pub fn new(pool: &str) -> Self {
+        Self { circuits_key: shared::circuits_key(pool), cell: None, slow_done: None }
+    }
+}
+
+/// One tick of a root.
+pub(crate) fn run(root: u32) {
+    let now = crate::abi::now();
+    let Some(Some(begun)) = vm::with(|vm| begin(vm, root, now)) else { return };
+    let membership = if begun.worker { join(&begun, now) } else { None };
+    for index in 0..begun.slots {
+        // The pool is out of the VM's state while host calls are made for it.
+        let taken = vm::with(|vm| {
+            let slot = vm.slots.get_mut(index)?;
+            Some((slot.uid, slot.state.take()?, vm.rng.clone()))
+        });
+        let Some((uid, mut state, mut rng)) = taken.flatten() else { continue };
+        let events = work(&mut state, membership.as_ref(), now, begun.period, &mut rng);
+        vm::with(|vm| {
+            vm.rng = rng;
+            vm.events.extend(events);
+            if let Some(slot) = vm.slots.get_mut(index).filter(|slot| slot.uid == uid) {
+                slot.state = Some(state);
+            }
+        });
+    }
+    publish_events();
+}
+
+struct Begun {
+    worker: bool,
+    identity: Worker,
+    pools: Vec<String>,
+    slots: usize,
+    period: Duration,
+}
+
+fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
+    let period = vm.root(root)?.config.as_ref()?.tick;
+    // Half a period: timers are late at times, and never wait for each other.
+    if vm.ticked.is_some_and(|ticked| now.since(ticked).saturating_mul(2) < period && now >= ticked) {
+        return None;
+    }
+    vm.ticked = Some(now);
+    for stream in vm.streams.overdue(now) {
+        if let crate::streams::Stream::Attempt(id, attempt) | crate::streams::Stream::Request(id, attempt, _) = stream {
+            vm.finish(id, attempt, now, Ending::Abandoned);
+        }
+    }
+    Some(Begun {
+        worker: vm.carries_traffic && vm.worker.nonce != 0,
+        identity: vm.worker,
+        pools: vm.pools().map(|state| state.pool.config().name.clone()).collect(),
+        slots: vm.slots.len(),
+        period,
+    })
+}
+
+/// This worker among the others.
+struct Membership {
+    registry: Registry,
+    number: u32,
+    nonce: u64,
+}
+
+fn join(begun: &Begun, now: Time) -> Option<Membership> {
+    let nonce = begun.identity.nonce;
+    let (registry, number) = shared::register(nonce, &begun.pools, now.as_millis())?;
+    if begun.identity.number != Some(number) {
+        vm::with(|vm| vm.worker.number = Some(number));
+    }
+    Some(Membership { registry, number, nonce })
+}
+
+/// One pool's part of the tick; returns the transitions that this worker made.
+fn work(
+    state: &mut PoolState,
+    membership: Option<&Membership>,
+    now: Time,
+    period: Duration,
+    rng: &mut Rng,
+) -> Vec<Event> {
+    let leads = membership.is_some_and(|membership| absorb(&mut state.pool, membership, now, period));
+    state.pool.tick(now, rng);
+    let events = settle_circuits(&mut state.pool, &state.sharing.circuits_key, now, rng);
+    if let Some(membership) = membership {
+        publish(state, membership, now);
+        let due = state.sharing.slow_done.is_none_or(|done| now.since(done) >= SLOW_PERIOD || done > now);
+        if due {
+            state.sharing.slow_done = Some(now);
+            publish_sketches(state, membership, now);
+            state.metrics.flush(&state.pool, leads);
+        }
+    }
+    events
+}
+
+/// Reads the other workers' cells. Returns whether this worker is the first of those alive, who speaks for all of them.
+fn absorb(pool: &mut Pool, membership: &Membership, now: Time, period: Duration) -> bool {
+    let stale_ms = (period.as_millis() as u64).saturating_mul(STALE_TICKS);
+    let mut peers = MergedPool::new(pool.keys().collect());
+    let mut freshest = None;
+    let mut leads = true;
+    let name = &pool.config().name;
+    for Member { worker, nonce } in membership.registry.members.iter().filter(|m| m.nonce != membership.nonce) {
+        let Some(cell) = shared::read(&shared::cell_key(*worker, name), Cell::decode) else { continue };
+        let stale = cell.nonce != *nonce || now.as_millis().saturating_sub(cell.at_ms) > stale_ms;
+        if stale {
+            continue;
+        }
+        peers.add(&cell, false);
+        freshest = freshest.max(Some(Time::from_millis(cell.at_ms)));
+        leads &= membership.number < *worker;
+    }
+    pool.absorb(&peers, freshest);
+    leads
+}
+
+/// Brings the shared circuits and this worker's view of them together. An unchanged record costs one read.
+fn settle_circuits(pool: &mut Pool, key: &str, now: Time, rng: &mut Rng) -> Vec<Event> {
+    let mut proposal: Option<Proposal> = None;
+    let written = shared::update(key, Circuits::decode, Circuits::encode, |record| {
+        proposal = pool.propose(record, now, rng);
+        proposal.as_ref().map(|proposal| proposal.circuits.clone())
+    });
+    let Ok(record) = written else {
+        // Others were faster every time, or there is no shared data: what was seen stays, for the next tick.
+        return Vec::new();
+    };
+    if proposal.is_none() && pool.has_evidence() {
+        pool.drop_evidence();
+    }
+    if proposal.is_some() || record != *pool.circuits() {
+        pool.adopt(record, proposal.as_ref());
+    }
+    proposal.map(|proposal| events(pool, proposal)).unwrap_or_default()
+}
+
+fn events(pool: &Pool, proposal: Proposal) -> Vec<Event> {
+    let event = |(key, transition)| {
+        let endpoint = pool.position(key).and_then(|position| pool.endpoint(position))?;
+        Some(Event {
+            seq: 0,
+            pool: pool.config().name.clone(),
+            endpoint: endpoint.id.clone(),
+            address: endpoint.address.clone(),
+            transition,
+        })
+    };
+    let events: Vec<Event> = proposal.transitions.into_iter().filter_map(event).collect();
+    events.iter().for_each(log);
+    events
+}
+
+fn log(event: &Event) {
+    let transition = &event.transition;
+    let level = if transition.to == CircuitState::Open { Level::Warn } else { Level::Info };
+    let reason = &transition.reason;
+    host::log(
+        level,
+        &format!(
+            "plimsoll: pool {} endpoint {} ({}): {:?} -> {:?}, {:?} {} of {}",
+            event.pool,
+            event.endpoint,
+            event.address,
+            transition.from,
+            transition.to,
+            reason.signal,
+            reason.observed,
+            reason.threshold
+        ),
+    );
+}
+
+fn publish(state: &mut PoolState, membership: &Membership, now: Time) {
+    let pool = &state.pool;
+    let name = &pool.config().name;
+    let (picks, refused) = pool.totals();
+    let number = membership.number;
+    if state.sharing.cell.as_ref().is_none_or(|(known, _, _)| *known != number) {
+        state.sharing.cell = Some((number, shared::cell_key(number, name), shared::sketch_key(number, name)));
+    }
+    let cell = Cell {
+        worker: number,
+        nonce: membership.nonce,
+        generation: state.generation,
+        at_ms: now.as_millis(),
+        picks,
+        refused,
+        endpoints: pool.counts(),
+    };
+    if let Some((_, key, _)) = &state.sharing.cell {
+        shared::overwrite(key, &cell.encode());
+    }
+}
+
+fn publish_sketches(state: &PoolState, membership: &Membership, now: Time) {
+    let cell = SketchCell { nonce: membership.nonce, at_ms: now.as_millis(), endpoints: state.pool.sketches() };
+    if let Some((_, _, key)) = &state.sharing.cell {
+        shared::overwrite(key, &cell.encode());
+    }
+}
+
+/// Appends this worker's transitions to the shared log. What cannot be written now is kept for the next tick.
+fn publish_events() {
+    let pending = vm::with(|vm| core::mem::take(&mut vm.events)).unwrap_or_default();
+    if pending.is_empty() {
+        return;
+    }
+    let written = shared::update(shared::EVENTS, EventLog::decode, EventLog::encode, |log| {
+        let mut log = log.clone();
+        pending.iter().cloned().for_each(|event| log.append(event));
+        Some(log)
+    });
+    if written.is_err() {
+        vm::with(|vm| {
+            let mut pending = pending;
+            pending.append(&mut vm.events);
+            let lost = pending.len().saturating_sub(MAX_PENDING_EVENTS);
+            pending.drain(..lost);
+            vm.events = pending;
+        });
+    }
+}

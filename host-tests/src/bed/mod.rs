@@ -1,0 +1,27 @@
+//! A bed of real processes and real sockets: Envoy with the configuration that users copy, upstreams whose
+//! behaviour can be switched while they run, and load with honest latencies. The demo, the end-to-end tests and
+//! the benches lie on it.
+//!
+//! Everything binds loopback only, is bounded in time and stops when its value is dropped, on a panic too. What
+//! it lacks on purpose: any knowledge of the filter beyond its file name and its admin API.
+
+pub mod admin;
+pub mod burst;
+pub mod config;
+pub mod connection;
+pub mod envoy;
+mod http;
+pub mod load;
+mod patch;
+pub mod ports;
+mod process;
+pub mod summary;
+pub mod upstream;
+
+pub use admin::AdminClient;
+pub use burst::{Burst, BurstReport};
+pub use config::{EnvoyConfig, FailurePolicy, workspace_root};
+pub use envoy::Envoy;
+pub use load::{Load, LoadRun};
+pub use summary::{Failure, Outcome, Record, Summary, percentile};
+pub use upstream::{Behaviour, Latency, Upstream, UpstreamStats};

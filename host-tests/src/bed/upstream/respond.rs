@@ -1,0 +1,143 @@
+//! One request at an upstream: counted, then answered as the behaviour in force says.
+
+use super::{Behaviour, NAME_HEADER, State};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::{Request, Response, StatusCode};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Sleep;
+
+const WHOLE: &[u8] = b"hello from a sample upstream\n";
+/// The head of a cut-off answer promises this much.
+const PROMISED: u64 = 4_096;
+/// Lets the first part reach the wire before the cut.
+const CUT_AFTER: Duration = Duration::from_millis(5);
+
+/// Counts one request for as long as it is being handled, also if its connection is closed meanwhile.
+struct InFlight(Arc<State>);
+
+impl InFlight {
+    fn enter(state: &Arc<State>) -> Self {
+        state.requests.fetch_add(1, Ordering::Relaxed);
+        let now = state.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        state.peak_in_flight.fetch_max(now, Ordering::Relaxed);
+        Self(Arc::clone(state))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The answer to one request; never returns while hanging or after asking for a reset.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    state: Arc<State>,
+    reset: Arc<Notify>,
+) -> hyper::Result<Response<Reply>> {
+    let _in_flight = InFlight::enter(&state);
+    let (head, body) = request.into_parts();
+    *state.last_headers.lock().unwrap_or_else(PoisonError::into_inner) = Some(head.headers);
+    body.collect().await?;
+    let behaviour = *state.behaviour.borrow();
+    match behaviour {
+        Behaviour::Healthy | Behaviour::Refusing => work(&state, 1.0).await,
+        Behaviour::Slow { factor } => work(&state, factor).await,
+        Behaviour::Failing { status, fraction } => {
+            if draw(&state, |rng| rng.f64()) < fraction {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+                return Ok(response(&state, status, Reply::Whole(Some(Bytes::new()))));
+            }
+            work(&state, 1.0).await;
+        }
+        Behaviour::Hanging => std::future::pending().await,
+        Behaviour::Resetting => {
+            reset.notify_one();
+            std::future::pending().await
+        }
+        Behaviour::Truncating => {
+            let cut =
+                Reply::Cut { first: Some(Bytes::from_static(WHOLE)), then: Box::pin(tokio::time::sleep(CUT_AFTER)) };
+            return Ok(response(&state, StatusCode::OK, cut));
+        }
+    }
+    Ok(response(&state, StatusCode::OK, Reply::Whole(Some(Bytes::from_static(WHOLE)))))
+}
+
+/// Takes a slot, where they are limited, and holds it for as long as the answer takes.
+async fn work(state: &State, factor: f64) {
+    let _slot = match &state.slots {
+        Some(slots) => slots.acquire().await.ok(),
+        None => None,
+    };
+    let latency = draw(state, |rng| state.spec.latency.draw(rng));
+    tokio::time::sleep(latency.mul_f64(factor)).await;
+}
+
+fn draw<T>(state: &State, from: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+    from(&mut state.rng.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn response(state: &State, status: StatusCode, reply: Reply) -> Response<Reply> {
+    let response = Response::builder().status(status).header(NAME_HEADER, &state.spec.name);
+    response.body(reply).expect("the name is a header value: it was chosen by the test")
+}
+
+/// An answer's body.
+pub(super) enum Reply {
+    /// All of it.
+    Whole(Option<Bytes>),
+    /// A part, then an error, which makes the server close the connection.
+    Cut {
+        /// Sent at once.
+        first: Option<Bytes>,
+        /// The cut.
+        then: Pin<Box<Sleep>>,
+    },
+}
+
+/// Ends a cut-off body.
+#[derive(Debug)]
+pub(super) struct CutOff;
+
+impl std::fmt::Display for CutOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cut off on purpose")
+    }
+}
+
+impl std::error::Error for CutOff {}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = CutOff;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Poll::Ready(body.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Cut { first, then } => match first.take() {
+                Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                None => then.as_mut().poll(context).map(|()| Some(Err(CutOff))),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Cut { .. } => SizeHint::with_exact(PROMISED),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! A deterministic proxy-wasm host (ABI 0.2.1) on wasmtime that behaves as Envoy does.
+//!
+//! All state lives in the stores of the VMs and in one [`World`]; time is virtual and one seed drives every choice, so
+//! tests run in parallel and a run can be repeated. [`Vm`] drives one instance of a guest callback by callback; `proxy`
+//! puts workers, a main thread, a cluster and modelled upstreams around it. [`Guest`] is compiled once and shared.
+
+mod abi;
+mod callbacks;
+mod context;
+mod costs;
+mod guest;
+mod headers;
+mod metrics;
+mod properties;
+pub mod proxy;
+mod rng;
+mod roots;
+mod status;
+mod store;
+mod streams;
+mod trace;
+mod vm;
+mod world;
+
+pub use abi::HostCall;
+pub use callbacks::CallbackKind;
+pub use context::{Body, LocalResponse, Map, Phase, Plugin, Stream};
+pub use costs::{CallCounts, CallbackCost, Costs, StreamCost, StreamCosts};
+pub use guest::{Guest, LoadError};
+pub use headers::Headers;
+pub use metrics::{MetricIds, MetricKind, Metrics};
+pub use properties::{Properties, Value, path};
+pub use rng::Rng;
+pub use roots::StartError;
+pub use status::Status;
+pub use store::{Cas, QueueOwner, SharedStore};
+pub use streams::Flow;
+pub use trace::Trace;
+pub use vm::{Action, HttpCall, HttpReply, Vm, VmError};
+pub use world::{LogLine, START_NS, World};

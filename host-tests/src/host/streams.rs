@@ -1,0 +1,168 @@
+//! Stream contexts of a VM in a host's order: create, headers, bodies, trailers, log, done, delete.
+//!
+//! Pausing on headers keeps the map open, so that the guest can change it until it lets the stream go on.
+
+use super::Headers;
+use super::callbacks::CallbackKind as Kind;
+use super::context::{Body, LocalResponse, Map, Phase, Stream};
+use super::properties::Value;
+use super::vm::{Vm, VmError};
+
+/// What the guest wants after headers, a body or trailers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Wait until the guest lets the stream go on.
+    Pause,
+}
+
+impl Flow {
+    fn from_word(word: u32) -> Self {
+        if word == 0 { Self::Continue } else { Self::Pause }
+    }
+}
+
+impl Vm {
+    /// Creates a stream context under a root; its id.
+    pub fn open_stream(&mut self, root: u32) -> Result<u32, VmError> {
+        let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
+        let context = self.new_context_id();
+        let stream = Stream::new(root, plugin.unwrap_or_default());
+        self.store.data_mut().streams.insert(context, stream);
+        self.raw(Kind::ContextCreate, &[context, root])?;
+        Ok(context)
+    }
+
+    /// Request headers. They stay changeable while the guest pauses.
+    pub fn request_headers(&mut self, context: u32, headers: Headers, end: bool) -> Result<Flow, VmError> {
+        self.headers(context, Kind::RequestHeaders, Map::RequestHeaders, headers, end)
+    }
+
+    /// Response headers; `response.code` follows from `:status`.
+    pub fn response_headers(&mut self, context: u32, headers: Headers, end: bool) -> Result<Flow, VmError> {
+        let status = headers.text(":status").and_then(|status| status.parse().ok());
+        if let (Some(stream), Some(status)) = (self.stream_mut(context), status) {
+            stream.properties.set("response.code", Value::Uint(status));
+        }
+        self.headers(context, Kind::ResponseHeaders, Map::ResponseHeaders, headers, end)
+    }
+
+    /// A piece of the request body.
+    pub fn request_body(&mut self, context: u32, bytes: Vec<u8>, end: bool) -> Result<Flow, VmError> {
+        self.body(context, Kind::RequestBody, Body::Request, bytes, end)
+    }
+
+    /// A piece of the response body.
+    pub fn response_body(&mut self, context: u32, bytes: Vec<u8>, end: bool) -> Result<Flow, VmError> {
+        self.body(context, Kind::ResponseBody, Body::Response, bytes, end)
+    }
+
+    /// Request trailers.
+    pub fn request_trailers(&mut self, context: u32, trailers: Headers) -> Result<Flow, VmError> {
+        self.trailers(context, Kind::RequestTrailers, Map::RequestTrailers, trailers)
+    }
+
+    /// Response trailers.
+    pub fn response_trailers(&mut self, context: u32, trailers: Headers) -> Result<Flow, VmError> {
+        self.trailers(context, Kind::ResponseTrailers, Map::ResponseTrailers, trailers)
+    }
+
+    /// Ends a downstream stream: log, done, delete.
+    pub fn end_stream(&mut self, context: u32) -> Result<(), VmError> {
+        self.enter(context, Phase::Log);
+        self.raw(Kind::Log, &[context])?;
+        self.end_upstream(context)
+    }
+
+    /// Ends an upstream stream, which gets no log: done, delete.
+    pub fn end_upstream(&mut self, context: u32) -> Result<(), VmError> {
+        self.enter(context, Phase::Done);
+        let done = self.raw(Kind::Done, &[context])?;
+        if done == 0 {
+            self.enter(context, Phase::Idle);
+            if let Some(stream) = self.stream_mut(context) {
+                stream.awaits_done = true;
+            }
+            return Ok(());
+        }
+        self.delete_stream(context)
+    }
+
+    /// Deletes a stream.
+    pub fn delete_stream(&mut self, context: u32) -> Result<(), VmError> {
+        self.enter(context, Phase::Done);
+        let deleted = self.raw(Kind::Delete, &[context]);
+        if let Some(stream) = self.store.data_mut().streams.remove(&context) {
+            self.close_costs(&stream);
+        }
+        deleted.map(drop)
+    }
+
+    /// Shuts a side's headers when a paused stream goes on.
+    pub fn resume(&mut self, context: u32, side: Body) {
+        let map = match side {
+            Body::Request => Map::RequestHeaders,
+            Body::Response => Map::ResponseHeaders,
+        };
+        if let Some(stream) = self.stream_mut(context) {
+            stream.shut_map(map);
+        }
+    }
+
+    /// Takes the answer that the guest sent itself.
+    pub fn take_local_response(&mut self, context: u32) -> Option<LocalResponse> {
+        self.stream_mut(context)?.local_response.take()
+    }
+
+    fn headers(&mut self, context: u32, kind: Kind, map: Map, headers: Headers, end: bool) -> Result<Flow, VmError> {
+        let count = headers.len() as u32;
+        self.enter(context, if map == Map::RequestHeaders { Phase::Request } else { Phase::Response });
+        if let Some(stream) = self.stream_mut(context) {
+            stream.open_map(map, headers);
+        }
+        let flow = self.raw(kind, &[context, count, u32::from(end)]).map(Flow::from_word)?;
+        self.leave(context, flow, map);
+        Ok(flow)
+    }
+
+    fn body(&mut self, context: u32, kind: Kind, body: Body, bytes: Vec<u8>, end: bool) -> Result<Flow, VmError> {
+        let size = bytes.len() as u32;
+        self.enter(context, if body == Body::Request { Phase::Request } else { Phase::Response });
+        if let Some(stream) = self.stream_mut(context) {
+            stream.give_body(body, bytes);
+        }
+        let flow = self.raw(kind, &[context, size, u32::from(end)]).map(Flow::from_word)?;
+        if let Some(stream) = self.stream_mut(context) {
+            stream.phase = Phase::Idle;
+            stream.shut_body(body);
+        }
+        Ok(flow)
+    }
+
+    fn trailers(&mut self, context: u32, kind: Kind, map: Map, trailers: Headers) -> Result<Flow, VmError> {
+        let count = trailers.len() as u32;
+        self.enter(context, if map == Map::RequestTrailers { Phase::Request } else { Phase::Response });
+        if let Some(stream) = self.stream_mut(context) {
+            stream.open_map(map, trailers);
+        }
+        let flow = self.raw(kind, &[context, count]).map(Flow::from_word)?;
+        self.leave(context, flow, map);
+        Ok(flow)
+    }
+
+    fn enter(&mut self, context: u32, phase: Phase) {
+        if let Some(stream) = self.stream_mut(context) {
+            stream.phase = phase;
+        }
+    }
+
+    fn leave(&mut self, context: u32, flow: Flow, map: Map) {
+        if let Some(stream) = self.stream_mut(context) {
+            stream.phase = Phase::Idle;
+            if flow == Flow::Continue {
+                stream.shut_map(map);
+            }
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! One VM: an instance of the guest with its contexts, as it lives on a worker or on the main thread.
+//!
+//! Every callback goes through [`Vm::raw`], which meters fuel, counts host calls and catches traps. After a trap the VM
+//! is dead: no callback ever runs in it again. [`Vm::raw`] is public so that tests can call in any order with any id;
+//! the methods of `streams.rs` and `roots.rs` keep a host's order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use wasmtime::{Memory, Store, StoreLimits, StoreLimitsBuilder, TypedFunc};
+
+use super::callbacks::{CallbackKind, Exports};
+use super::context::{Body, Map, Root, Stream};
+use super::costs::{CallCounts, Costs};
+use super::metrics::MetricIds;
+use super::{Guest, Headers, LoadError, World};
+
+/// Fuel for one callback: seconds of real time, so only an endless loop runs out of it.
+const CALLBACK_FUEL: u64 = 2_000_000_000;
+/// As in Envoy.
+const MEMORY_LIMIT: usize = 1 << 30;
+
+/// Why a callback gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VmError {
+    /// The guest trapped in this callback; the VM is dead from now on.
+    Trapped {
+        /// Name of the VM.
+        vm: String,
+        /// The callback.
+        callback: &'static str,
+        /// Its context.
+        context: u32,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The VM trapped earlier.
+    Dead,
+}
+
+impl fmt::Display for VmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trapped { vm, callback, context, reason } => {
+                write!(f, "{vm} trapped in {callback} of context {context}: {reason}")
+            }
+            Self::Dead => f.write_str("the VM trapped earlier and is dead"),
+        }
+    }
+}
+
+impl std::error::Error for VmError {}
+
+/// An HTTP call that the guest dispatched and nobody answered yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpCall {
+    /// Its id: 4, 8, 12…
+    pub token: u32,
+    /// The root context that gets the answer.
+    pub context: u32,
+    /// Name of the cluster.
+    pub upstream: String,
+    /// Request headers.
+    pub headers: Headers,
+    /// Request body.
+    pub body: Vec<u8>,
+    /// Request trailers.
+    pub trailers: Headers,
+    /// How long the guest is ready to wait.
+    pub timeout_ms: u32,
+}
+
+/// What a guest asked for in a host call and what happens after the callback has returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Let a paused stream go on.
+    Continue {
+        /// The stream.
+        context: u32,
+        /// The request or the response side.
+        side: Body,
+    },
+    /// Reset the stream.
+    Close {
+        /// The stream.
+        context: u32,
+    },
+    /// Send the answer that waits in the stream.
+    LocalResponse {
+        /// The stream.
+        context: u32,
+    },
+    /// Make an HTTP call.
+    HttpCall(HttpCall),
+    /// A context whose `proxy_on_done` said "not yet" is done now.
+    Done {
+        /// The context.
+        context: u32,
+    },
+}
+
+/// What the host keeps for one VM.
+pub(crate) struct VmState {
+    pub(crate) name: String,
+    pub(crate) vm_id: String,
+    pub(crate) world: World,
+    pub(crate) roots: BTreeMap<u32, Root>,
+    pub(crate) streams: BTreeMap<u32, Stream>,
+    pub(crate) metric_ids: MetricIds,
+    pub(crate) vm_configuration: Vec<u8>,
+    pub(crate) clusters: Vec<String>,
+    pub(crate) reply: Option<HttpReply>,
+    pub(crate) call_data: Vec<u8>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) current: u32,
+    pub(crate) effective: Option<u32>,
+    /// Set while the guest may only log: during instantiation and in its allocator.
+    pub(crate) restricted: bool,
+    pub(crate) counts: CallCounts,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    pub(crate) next_token: u32,
+    limits: StoreLimits,
+}
+
+/// The answer to an HTTP call, while the guest may read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpReply {
+    /// Headers with `:status`; none for a body cut off.
+    pub headers: Headers,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Trailers.
+    pub trailers: Headers,
+}
+
+impl VmState {
+    /// The context that host calls are for.
+    pub(crate) fn context(&self) -> u32 {
+        self.effective.unwrap_or(self.current)
+    }
+}
+
+/// One VM.
+pub struct Vm {
+    pub(crate) store: Store<VmState>,
+    exports: Exports,
+    dead: bool,
+    next_context: u32,
+    costs: Costs,
+}
+
+impl fmt::Debug for Vm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Vm {} ({})", self.name(), if self.dead { "dead" } else { "alive" })
+    }
+}
+
+impl Vm {
+    /// Instantiates the guest. `vm_id` is where its shared data lives.
+    pub fn new(guest: &Guest, name: &str, vm_id: &str, world: &World) -> Result<Self, LoadError> {
+        let mut store = Store::new(guest.engine(), VmState::new(name, vm_id, world));
+        store.limiter(|state| &mut state.limits);
+        let refuel = |store: &mut Store<VmState>| {
+            store.set_fuel(CALLBACK_FUEL).map_err(|error| LoadError::Start(format!("{error:#}")))
+        };
+        refuel(&mut store)?;
+        store.data_mut().restricted = true;
+        let start = |error: wasmtime::Error| LoadError::Start(error.root_cause().to_string());
+        let instance = guest.template().instantiate(&mut store).map_err(start)?;
+        let memory = instance.get_memory(&mut store, "memory").ok_or(LoadError::Export("memory"))?;
+        let allocate = ["proxy_on_memory_allocate", "malloc"]
+            .iter()
+            .find_map(|name| instance.get_func(&mut store, name))
+            .ok_or(LoadError::Export("proxy_on_memory_allocate or malloc"))?;
+        let signature = |error: wasmtime::Error| LoadError::Signature(format!("{error:#}"));
+        let allocate = allocate.typed(&store).map_err(signature)?;
+        store.data_mut().memory = Some(memory);
+        store.data_mut().allocate = Some(allocate);
+        for entry in ["_initialize", "_start"] {
+            if let Ok(entry) = instance.get_typed_func::<(), ()>(&mut store, entry) {
+                refuel(&mut store)?;
+                entry.call(&mut store, ()).map_err(start)?;
+                break;
+            }
+        }
+        store.data_mut().restricted = false;
+        let exports = Exports::find(&instance, &mut store).map_err(signature)?;
+        Ok(Self { store, exports, dead: false, next_context: 1, costs: Costs::default() })
+    }
+
+    /// The name given at the start.
+    pub fn name(&self) -> &str {
+        &self.store.data().name
+    }
+
+    /// True after a trap.
+    pub fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// True if the guest exports this callback.
+    pub fn exports(&self, kind: CallbackKind) -> bool {
+        self.exports.has(kind)
+    }
+
+    /// What its callbacks and ended streams have cost.
+    pub fn costs(&self) -> &Costs {
+        &self.costs
+    }
+
+    /// Starts counting anew.
+    pub fn reset_costs(&mut self) {
+        self.costs = Costs::default();
+    }
+
+    /// The VM configuration, readable at any time.
+    pub fn set_vm_configuration(&mut self, bytes: &[u8]) {
+        self.store.data_mut().vm_configuration = bytes.to_vec();
+    }
+
+    /// The clusters that HTTP calls may name.
+    pub fn set_clusters<S: Into<String>>(&mut self, names: impl IntoIterator<Item = S>) {
+        self.store.data_mut().clusters = names.into_iter().map(Into::into).collect();
+    }
+
+    /// Takes what the guest asked for and what is still to be done.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.store.data_mut().actions)
+    }
+
+    /// Size of the guest's memory in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
+    }
+
+    /// Runs one callback with any arguments, in any order. The answer is the guest's word, or the default of a
+    /// callback that it does not export.
+    pub fn raw(&mut self, kind: CallbackKind, args: &[u32]) -> Result<u32, VmError> {
+        if self.dead {
+            return Err(VmError::Dead);
+        }
+        if !self.exports.has(kind) {
+            return Ok(kind.default_answer());
+        }
+        let context = args.first().copied().unwrap_or(0);
+        let state = self.store.data_mut();
+        (state.current, state.effective, state.counts) = (context, None, CallCounts::default());
+        state.world.note(&state.name, || format!("{}{args:?}", kind.name()));
+        if let Err(error) = self.store.set_fuel(CALLBACK_FUEL) {
+            return Err(self.die(kind, context, &error));
+        }
+        let Some(answer) = self.exports.call(&mut self.store, kind, args) else {
+            return Ok(kind.default_answer());
+        };
+        self.settle_costs(kind, context);
+        let answer = answer.map_err(|error| self.die(kind, context, &error))?;
+        let state = self.store.data();
+        state.world.note(&state.name, || format!("{} → {answer}", kind.name()));
+        Ok(answer)
+    }
+
+    pub(crate) fn new_context_id(&mut self) -> u32 {
+        let id = self.next_context;
+        self.next_context += 1;
+        id
+    }
+
+    pub(crate) fn close_costs(&mut self, stream: &Stream) {
+        self.costs.add_stream(&stream.root_id.root_id, &stream.cost);
+    }
+
+    fn settle_costs(&mut self, kind: CallbackKind, context: u32) {
+        let fuel = CALLBACK_FUEL.saturating_sub(self.store.get_fuel().unwrap_or(0));
+        let state = self.store.data_mut();
+        let counts = std::mem::take(&mut state.counts);
+        if let Some(stream) = state.streams.get_mut(&context) {
+            stream.cost.fuel += fuel;
+            stream.cost.host_calls.merge(&counts);
+        }
+        self.costs.add_callback(kind, fuel, &counts);
+    }
+
+    fn die(&mut self, kind: CallbackKind, context: u32, error: &wasmtime::Error) -> VmError {
+        self.dead = true;
+        let state = self.store.data_mut();
+        state.restricted = false;
+        state.actions.clear();
+        let reason = error.root_cause().to_string();
+        state.world.note(&state.name, || format!("{} trapped: {reason}", kind.name()));
+        VmError::Trapped { vm: state.name.clone(), callback: kind.name(), context, reason }
+    }
+}
+
+impl VmState {
+    fn new(name: &str, vm_id: &str, world: &World) -> Self {
+        Self {
+            name: name.to_owned(),
+            vm_id: vm_id.to_owned(),
+            world: world.clone(),
+            roots: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            metric_ids: MetricIds::default(),
+            vm_configuration: Vec::new(),
+            clusters: Vec::new(),
+            reply: None,
+            call_data: Vec::new(),
+            actions: Vec::new(),
+            current: 0,
+            effective: None,
+            restricted: false,
+            counts: CallCounts::default(),
+            memory: None,
+            allocate: None,
+            next_token: 0,
+            limits: StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT).build(),
+        }
+    }
+
+    /// A map for reading, by the ABI's number.
+    pub(crate) fn read_map(&self, map: u32) -> Result<&Headers, super::Status> {
+        const NOW: super::Status = super::Status::BadArgument;
+        match map {
+            0..=3 => self.streams.get(&self.context()).ok_or(NOW)?.read_map(map as usize),
+            6 => self.reply.as_ref().map(|reply| &reply.headers).ok_or(NOW),
+            7 => self.reply.as_ref().map(|reply| &reply.trailers).ok_or(NOW),
+            _ => Err(NOW),
+        }
+    }
+
+    /// A map for writing, by the ABI's number.
+    pub(crate) fn write_map(&mut self, map: u32) -> Result<&mut Headers, super::Status> {
+        let context = self.context();
+        let stream = self.streams.get_mut(&context).ok_or(super::Status::BadArgument)?;
+        stream.write_map(map as usize)
+    }
+}
+
+impl Vm {
+    /// A stream that is not deleted yet.
+    pub fn stream(&self, context: u32) -> Option<&Stream> {
+        self.store.data().streams.get(&context)
+    }
+
+    /// A stream, to set its properties.
+    pub fn stream_mut(&mut self, context: u32) -> Option<&mut Stream> {
+        self.store.data_mut().streams.get_mut(&context)
+    }
+
+    /// A map of a stream as it stands; empty for a stream that is gone.
+    pub fn map(&self, context: u32, map: Map) -> Headers {
+        self.stream(context).map(|stream| stream.map(map).clone()).unwrap_or_default()
+    }
+
+    /// How many streams are not deleted yet.
+    pub fn open_streams(&self) -> usize {
+        self.store.data().streams.len()
+    }
+}

@@ -1,0 +1,141 @@
+//! `cargo xtask test`: what CI runs, in the order in which a mistake shows soonest.
+//!
+//! The tests that start real processes (Envoy, Chromium) come last and one at a time: in parallel they
+//! would measure each other. `--fast` leaves them out, with the documentation and their set-up.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{cargo, checked, root, timed};
+use crate::{browser, dist, envoy, wasm::Route};
+
+/// Test programs that start real processes, in `host-tests/tests`.
+const REAL_PROCESSES: [&str; 2] = ["e2e", "browser"];
+
+/// Runs every check; stops at the first that fails.
+pub(crate) fn run(fast: bool) -> Result<()> {
+    let route = Route::find()?;
+    let tools = if fast { None } else { Some(Tools::get()?) };
+
+    step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    step("clippy", &mut clippy)?;
+    dist::build(&route, None)?;
+    route.get_clippy()?;
+    for package in ["plimsoll-filter", "plimsoll-dashboard"] {
+        let mut clippy = route.cargo("clippy");
+        clippy.args(["--package", package, "--", "-D", "warnings"]);
+        step(&format!("clippy for wasm, {package}"), &mut clippy)?;
+    }
+    timed("filter that traps, for tests", || dist::trapping_filter(&route))?;
+    if !fast {
+        let mut documentation = cargo();
+        documentation.args(["doc", "--locked", "--no-deps", "--workspace"]);
+        step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
+    }
+    step("tests", tests().args(["--lib", "--bins"]).args(ordinary_tests()?))?;
+    step("documentation tests", tests().arg("--doc"))?;
+    let Some(tools) = tools else { return Ok(()) };
+    real_process_tests(&tools)
+}
+
+/// The last step: the test runner's own summary is the end of the output.
+fn real_process_tests(tools: &Tools) -> Result<()> {
+    println!("==> tests with real processes: {}", REAL_PROCESSES.join(", "));
+    let mut command = tests();
+    command.args(REAL_PROCESSES.iter().flat_map(|name| ["--test", name]));
+    command.args(["--", "--test-threads=1"]);
+    checked("tests with real processes", tools.hand_to(&mut command))
+}
+
+/// Programs that the tests with real processes need.
+struct Tools {
+    envoy: PathBuf,
+    browser: browser::Browser,
+}
+
+impl Tools {
+    fn get() -> Result<Self> {
+        Ok(Self { envoy: envoy::get()?, browser: browser::get()? })
+    }
+
+    fn hand_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("ENVOY", &self.envoy)
+            .env("CHROMIUM", &self.browser.chromium)
+            .env("CHROMEDRIVER", &self.browser.chromedriver)
+    }
+}
+
+fn step(name: &str, command: &mut Command) -> Result<()> {
+    timed(name, || checked(name, command))
+}
+
+/// Always the whole workspace, whatever is selected after it: with another set of packages cargo would
+/// choose other features and build the dependencies again.
+fn tests() -> Command {
+    let mut command = cargo();
+    command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+    command
+}
+
+/// `--test NAME` for every integration test of every package but those with real processes.
+fn ordinary_tests() -> Result<Vec<String>> {
+    let mut names = BTreeSet::new();
+    for package in fs::read_dir(root())? {
+        names.extend(integration_tests(&package?.path().join("tests"))?);
+    }
+    for name in REAL_PROCESSES {
+        if !names.remove(name) {
+            bail!("host-tests/tests/{name}.rs is missing: it is part of the checks");
+        }
+    }
+    Ok(names.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect())
+}
+
+/// The names by which cargo knows the tests in a `tests` directory: `name.rs` or `name/main.rs`.
+fn integration_tests(directory: &Path) -> Result<Vec<String>> {
+    if !directory.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+        let path = entry?.path();
+        let is_test = path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").is_file();
+        if let Some(name) = path.file_stem().filter(|_| is_test) {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::integration_tests;
+
+    #[test]
+    fn files_and_directories_with_a_main_are_tests_and_helpers_are_not() {
+        let directory = std::env::temp_dir().join(format!("xtask-tests-{}", std::process::id()));
+        for path in ["helpers", "big"] {
+            std::fs::create_dir_all(directory.join(path)).expect("a temporary directory");
+        }
+        for path in ["small.rs", "big/main.rs", "helpers/mod.rs", "data.json"] {
+            std::fs::write(directory.join(path), "").expect("a temporary file");
+        }
+        let names = integration_tests(&directory);
+        std::fs::remove_dir_all(&directory).expect("removed again");
+        let mut names = names.expect("readable");
+        names.sort();
+        assert_eq!(names, ["big", "small"]);
+    }
+
+    #[test]
+    fn a_package_without_tests_has_none() {
+        assert!(integration_tests(std::path::Path::new("/nonexistent")).expect("none").is_empty());
+    }
+}

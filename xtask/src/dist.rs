@@ -1,0 +1,140 @@
+//! Builds `dist/`: the filter for Envoy and the dashboard for a browser, each within its budget.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use flate2::{Compression, write::GzEncoder};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::run::{checked, root, timed};
+use crate::wasm::{Route, TARGET};
+use crate::{exports, page};
+
+/// The filter travels in control-plane messages and is compiled by every Envoy worker.
+const FILTER_BUDGET: usize = 400 * 1024;
+/// The dashboard is loaded by somebody who is on call, perhaps over a phone; gzipped, in all.
+const DASHBOARD_BUDGET: usize = 250 * 1024;
+
+/// One half of `dist/`.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// dist/plimsoll.wasm
+    Filter,
+    /// dist/dashboard/
+    Dashboard,
+}
+
+/// Builds `dist/`, or one part of it.
+pub(crate) fn build(route: &Route, only: Option<Part>) -> Result<()> {
+    if only != Some(Part::Dashboard) {
+        timed("filter", || filter(route))?;
+    }
+    if only != Some(Part::Filter) {
+        timed("dashboard", || dashboard(route))?;
+    }
+    Ok(())
+}
+
+fn filter(route: &Route) -> Result<()> {
+    let size = filter_module(route, &[], &root().join("dist/plimsoll.wasm"))?;
+    println!("    dist/plimsoll.wasm: {}", kib(size));
+    within("dist/plimsoll.wasm", size, FILTER_BUDGET)
+}
+
+/// The filter with a request header that traps it, for tests of what Envoy does then.
+pub(crate) fn trapping_filter(route: &Route) -> Result<()> {
+    let file = root().join("target/test/plimsoll-trap.wasm");
+    filter_module(route, &["--features", "test-trap"], &file)?;
+    Ok(())
+}
+
+/// Compiles the filter, strips it, writes it to `file` and returns its size.
+fn filter_module(route: &Route, arguments: &[&str], file: &Path) -> Result<usize> {
+    compile(route, "plimsoll-filter", "wasm", arguments)?;
+    let built = artifact("wasm", &["plimsoll_filter.wasm"])?;
+    let (wasm, removed) = exports::strip(&fs::read(&built)?)?;
+    if !removed.is_empty() {
+        println!("    removed unused callbacks: {}", removed.join(" "));
+    }
+    replace(file, &wasm)?;
+    Ok(wasm.len())
+}
+
+fn dashboard(route: &Route) -> Result<()> {
+    compile(route, "plimsoll-dashboard", "wasm-small", &[])?;
+    let built = artifact("wasm-small", &["plimsoll-dashboard.wasm", "plimsoll_dashboard.wasm"])?;
+    let directory = root().join("dist/dashboard");
+    bindgen(&built, &directory)?;
+    let source = root().join("dashboard");
+    let html = fs::read_to_string(source.join("index.html")).context("dashboard/index.html")?;
+    replace(&directory.join("index.html"), page::for_dist(&html)?.as_bytes())?;
+    let style = fs::read(source.join("style.css")).context("dashboard/style.css")?;
+    replace(&directory.join("style.css"), &style)?;
+
+    let (mut raw, mut zipped) = (0, 0);
+    for name in ["index.html", "dashboard.js", "dashboard_bg.wasm", "style.css"] {
+        let file = fs::read(directory.join(name)).with_context(|| format!("dist/dashboard/{name}"))?;
+        raw += file.len();
+        zipped += gzipped_size(&file)?;
+    }
+    println!("    dist/dashboard: {}, gzipped {}", kib(raw), kib(zipped));
+    within("dist/dashboard (gzipped)", zipped, DASHBOARD_BUDGET)
+}
+
+/// Writes `dashboard.js` and `dashboard_bg.wasm` from the compiled program.
+fn bindgen(built: &Path, directory: &Path) -> Result<()> {
+    Bindgen::new()
+        .input_path(built)
+        .out_name("dashboard")
+        .web(true)?
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        // Without a default path, `init()` in the page would have to name the .wasm.
+        .omit_default_module_path(false)
+        .generate(directory)
+        .with_context(|| format!("wasm-bindgen cannot read {}", built.display()))
+}
+
+fn compile(route: &Route, package: &str, profile: &str, arguments: &[&str]) -> Result<()> {
+    let mut cargo = route.cargo("build");
+    cargo.args(["--package", package, "--profile", profile]).args(arguments);
+    checked(package, &mut cargo)
+}
+
+/// The newest of the files under which cargo may have left what it built.
+fn artifact(profile: &str, names: &[&str]) -> Result<PathBuf> {
+    let directory = root().join("target/wasm").join(TARGET).join(profile);
+    let found = names.iter().map(|name| directory.join(name)).filter(|path| path.is_file());
+    let newest = found.max_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
+    newest.with_context(|| format!("cargo built no {} in {}: is it a cdylib or a bin?", names[0], directory.display()))
+}
+
+/// Writes beside `file` and renames: an Envoy that is reading it never sees half a module.
+fn replace(file: &Path, content: &[u8]) -> Result<()> {
+    let directory = file.parent().context("a file in a directory")?;
+    fs::create_dir_all(directory)?;
+    let temporary = file.with_extension("new");
+    fs::write(&temporary, content).with_context(|| temporary.display().to_string())?;
+    fs::rename(&temporary, file).with_context(|| file.display().to_string())
+}
+
+fn gzipped_size(content: &[u8]) -> Result<usize> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content)?;
+    Ok(encoder.finish()?.len())
+}
+
+fn within(what: &str, size: usize, budget: usize) -> Result<()> {
+    if size > budget {
+        bail!("{what} is {}, more than its budget of {}", kib(size), kib(budget));
+    }
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "sizes for people, far below 2^52")]
+fn kib(bytes: usize) -> String {
+    format!("{:.1} KiB", bytes as f64 / 1024.0)
+}

@@ -1,0 +1,99 @@
+//! Turns `dashboard/index.html`, which `trunk serve` understands, into the page of `dist/`.
+//!
+//! The source carries trunk's own tags, `<link data-trunk rel="rust" …>` and `<link data-trunk
+//! rel="css" href="style.css">`. Here each becomes what it stands for, so one page serves both tools.
+
+use anyhow::{Result, bail};
+
+/// Loads the module that wasm-bindgen wrote; its default export fetches and starts the wasm.
+const START: &str = "<script type=\"module\">import init from \"/dashboard.js\"; init();</script>";
+
+/// The page for `dist/` from the source page.
+pub(crate) fn for_dist(source: &str) -> Result<String> {
+    let mut page = String::with_capacity(source.len());
+    let mut starts = usize::from(source.contains("dashboard.js"));
+    let mut rest = source;
+    while let Some((before, tag, after)) = next_link(rest) {
+        page.push_str(before);
+        match (attribute(tag, "data-trunk"), attribute(tag, "rel").as_deref()) {
+            (None, _) => page.push_str(tag),
+            (Some(_), Some("rust")) => {
+                if starts == 0 {
+                    page.push_str(START);
+                }
+                starts += 1;
+            }
+            (Some(_), Some("css")) => match attribute(tag, "href") {
+                Some(href) => page.push_str(&stylesheet(&href)),
+                None => bail!("dashboard/index.html: `{tag}` has no href"),
+            },
+            (Some(_), Some(rel)) => bail!("dashboard/index.html: xtask knows no trunk tag `{rel}`"),
+            (Some(_), None) => bail!("dashboard/index.html: `{tag}` has no rel"),
+        }
+        rest = after;
+    }
+    page.push_str(rest);
+    if starts == 0 {
+        bail!("dashboard/index.html loads no program: add `<link data-trunk rel=\"rust\">`");
+    }
+    Ok(page)
+}
+
+fn stylesheet(href: &str) -> String {
+    let file = href.rsplit('/').next().unwrap_or(href);
+    format!("<link rel=\"stylesheet\" href=\"/{file}\">")
+}
+
+/// What stands before the next `<link …>`, the tag, and what follows.
+fn next_link(text: &str) -> Option<(&str, &str, &str)> {
+    let start = text.find("<link ")?;
+    let length = text[start..].find('>')? + 1;
+    let (before, from_tag) = text.split_at(start);
+    let (tag, after) = from_tag.split_at(length);
+    Some((before, tag, after))
+}
+
+/// The value of an attribute; empty for one without a value.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let inside = tag.trim_start_matches("<link").trim_end_matches('>').trim_end_matches('/');
+    inside.split_ascii_whitespace().find_map(|word| {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        (key == name).then(|| value.trim_matches(['"', '\'']).to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_dist;
+
+    #[test]
+    fn trunk_tags_become_what_they_stand_for() {
+        let source = "<head>\n<link data-trunk rel=\"css\" href=\"style.css\" />\n\
+                      <link data-trunk rel=\"rust\" data-wasm-opt=\"0\" />\n</head>";
+        let page = for_dist(source).expect("a page");
+        assert!(page.contains("<link rel=\"stylesheet\" href=\"/style.css\">"));
+        assert!(page.contains("import init from \"/dashboard.js\""));
+        assert!(!page.contains("data-trunk"));
+    }
+
+    #[test]
+    fn other_links_and_text_stay() {
+        let source = "a<link rel=\"icon\" href=\"data:,\">b<link data-trunk rel=\"rust\">c";
+        let page = for_dist(source).expect("a page");
+        assert!(page.starts_with("a<link rel=\"icon\" href=\"data:,\">b<script"));
+        assert!(page.ends_with("</script>c"));
+    }
+
+    #[test]
+    fn a_page_that_starts_itself_is_not_started_twice() {
+        let source = "<link data-trunk rel=\"rust\"><script type=\"module\" src=\"/dashboard.js\"></script>";
+        let page = for_dist(source).expect("a page");
+        assert_eq!(page.matches("dashboard.js").count(), 1);
+    }
+
+    #[test]
+    fn a_page_without_a_program_is_refused() {
+        let error = for_dist("<html></html>").expect_err("no program");
+        assert!(error.to_string().contains("data-trunk rel=\"rust\""));
+    }
+}

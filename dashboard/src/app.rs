@@ -20,6 +20,9 @@ pub(crate) struct Page {
     pub(crate) model: RwSignal<Model>,
     /// The browser's monotonic clock.
     pub(crate) now: RwSignal<u64>,
+    /// The proxy's time now, Unix milliseconds, rounded up to seconds: ages need no more, and a thousand rows
+    /// follow it.
+    pub(crate) proxy_now: Memo<u64>,
     /// How often the page polls now.
     pub(crate) poll_ms: RwSignal<u64>,
     /// How far the page may be trusted.
@@ -28,7 +31,7 @@ pub(crate) struct Page {
     pub(crate) theme: RwSignal<Theme>,
     /// What the chart shows.
     pub(crate) metric: RwSignal<Metric>,
-    /// Place of the pool with the chart.
+    /// Place of the pool whose chart was asked for; see [`Page::charted`].
     pub(crate) chosen: RwSignal<usize>,
     /// Place of the endpoint whose line stands out.
     pub(crate) highlight: RwSignal<Option<usize>>,
@@ -42,9 +45,14 @@ impl Page {
             let (now, poll_ms) = (now.get(), poll_ms.get());
             model.with(|model| model.freshness(now, poll_ms))
         });
+        let proxy_now = Memo::new(move |_| {
+            let now = now.get();
+            model.with(|model| model.proxy_now(now)).next_multiple_of(1000)
+        });
         Page {
             model,
             now,
+            proxy_now,
             poll_ms,
             freshness,
             theme: RwSignal::new(Theme { dark: false }),
@@ -54,10 +62,10 @@ impl Page {
         }
     }
 
-    /// The proxy's time now, whole seconds in milliseconds: nothing on the page changes more often.
-    pub(crate) fn proxy_now(self) -> u64 {
-        let now = self.now.get();
-        self.model.with(|model| model.proxy_now(now))
+    /// The place of the pool with the chart; the last pool where the chosen one has left the configuration.
+    pub(crate) fn charted(self) -> usize {
+        let pools = self.model.with(|model| model.snapshot.pools.len());
+        self.chosen.get().min(pools.saturating_sub(1))
     }
 
     /// Looks at one pool of the last snapshot.

@@ -61,7 +61,8 @@ pub struct Plot {
     pub scale: f64,
 }
 
-const FONT: &str = "system-ui, sans-serif";
+/// As in style.css.
+const FONT: &str = "Inter, system-ui, sans-serif";
 const TEXT: f64 = 11.5;
 const LEFT: f64 = 58.0;
 const TOP: f64 = 10.0;

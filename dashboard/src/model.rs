@@ -54,13 +54,14 @@ impl Model {
     }
 
     /// Takes the answer to `GET events`. What cannot be read is left for the next poll; the snapshot's poll
-    /// is what the link is judged by.
-    pub fn receive_events(&mut self, answer: &str) {
-        if let Ok(events) = serde_json::from_str::<Events>(answer)
-            && events.version == VERSION
-        {
-            self.events.merge(events);
+    /// is what the link is judged by. True if anything changed.
+    pub fn receive_events(&mut self, answer: &str) -> bool {
+        let Ok(events) = serde_json::from_str::<Events>(answer) else { return false };
+        if events.version != VERSION || events.last_seq == self.events.since() && events.events.is_empty() {
+            return false;
         }
+        self.events.merge(events);
+        true
     }
 
     /// Nothing to show yet.
@@ -125,8 +126,8 @@ mod tests {
     #[test]
     fn unreadable_events_change_nothing() {
         let mut model = Model::default();
-        model.receive_events("null");
-        model.receive_events(r#"{"version":2,"at_ms":0,"last_seq":7,"dropped_through":0,"events":[]}"#);
+        assert!(!model.receive_events("null"));
+        assert!(!model.receive_events(r#"{"version":2,"at_ms":0,"last_seq":7,"dropped_through":0,"events":[]}"#));
         assert_eq!(model.events.since(), 0);
     }
 }

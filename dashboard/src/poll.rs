@@ -50,7 +50,7 @@ async fn ask(page: Page) {
     if good {
         let since = page.model.with_untracked(|model| model.events.since());
         if let Ok(answer) = get(&format!("{EVENTS}{since}")).await {
-            page.model.update(|model| model.receive_events(&answer));
+            page.model.maybe_update(|model| model.receive_events(&answer));
         }
     }
 }

@@ -51,6 +51,11 @@ impl PeakEwma {
         self.value.map(|value| value * decay(now.since(self.at), TAU))
     }
 
+    /// The clock was set back.
+    pub(crate) fn set_back(&mut self, now: Time) {
+        self.at = self.at.min(now);
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();

@@ -22,6 +22,11 @@ impl Sampler {
         Self { count, table }
     }
 
+    /// The weights differ.
+    pub(crate) fn is_weighted(&self) -> bool {
+        !self.table.is_empty()
+    }
+
     /// A position; 0 when there is none.
     pub(crate) fn draw(&self, rng: &mut Rng) -> u32 {
         let position = rng.below(self.count);

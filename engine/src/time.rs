@@ -38,12 +38,6 @@ impl Time {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// What was last done at `before` and is done once per `period` is due; also when the clock stepped back, because
-    /// waiting until it catches up may take for ever.
-    pub(crate) fn is_due(self, before: Self, period: Duration) -> bool {
-        self < before || self.since(before) >= period
-    }
-
     /// This point moved into the future.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

@@ -94,7 +94,7 @@ fn browser_program(program: Result<Option<PathBuf>>) -> Finding {
 /// A program that is there, with what it says about its version.
 fn found(path: &Path) -> Finding {
     let version = quiet("version", Command::new(path).arg("--version")).unwrap_or_default();
-    let version = version.lines().next().unwrap_or_default().trim();
+    let version = version.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     Finding::Found(format!("{} ({version})", path.display()))
 }
 

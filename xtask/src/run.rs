@@ -42,7 +42,8 @@ fn is_about_xtask(name: &str) -> bool {
 
 /// Runs `command` with its output on the terminal; a failure names `what`.
 pub(crate) fn checked(what: &str, command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("{what}: cannot start {}", name(command)))?;
+    let status =
+        command.status().with_context(|| format!("{what}: cannot start {}", command.get_program().display()))?;
     if !status.success() {
         bail!("{what}: {} ended with {status}", name(command));
     }
@@ -51,8 +52,10 @@ pub(crate) fn checked(what: &str, command: &mut Command) -> Result<()> {
 
 /// Runs `command` silently and returns what it wrote; a failure shows the end of its output.
 pub(crate) fn quiet(what: &str, command: &mut Command) -> Result<String> {
-    let output =
-        command.stdin(Stdio::null()).output().with_context(|| format!("{what}: cannot start {}", name(command)))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{what}: cannot start {}", command.get_program().display()))?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let all = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));

@@ -20,16 +20,15 @@ pub(super) fn ChartPanel(page: Page, place: usize) -> impl IntoView {
     let size = RwSignal::new(());
     let resized = window_event_listener(leptos::ev::resize, move |_| size.set(()));
     on_cleanup(move || resized.remove());
-    // Once a second is enough; the page's clock and its polls run faster.
-    let second = Memo::new(move |_| page.proxy_now() / 1000);
+    // Once a second is enough: the plot follows the time, not the polls.
     let plot = move || {
-        let (second, metric, highlight, theme) =
-            (second.get(), page.metric.get(), page.highlight.get(), page.theme.get());
+        let (now_ms, metric) = (page.proxy_now.get(), page.metric.get());
+        let (highlight, theme) = (page.highlight.get(), page.theme.get());
         page.model.with_untracked(|model| {
             let pool = model.pool(place)?;
             let past = model.history.pool(&pool.name);
             let plot = Plot {
-                lines: series::lines(pool, past, &model.events, metric, second * 1000 + 999),
+                lines: series::lines(pool, past, &model.events, metric, now_ms),
                 unit: series::unit(metric),
                 span_s: series::span_s(model.history.span_ms(&pool.name)),
                 highlight,

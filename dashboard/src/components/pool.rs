@@ -14,7 +14,7 @@ use crate::rows::PoolHead;
 pub(crate) fn PoolSection(page: Page, place: usize, name: String, several: Memo<bool>) -> impl IntoView {
     let head =
         Memo::new(move |_| page.with_pool(place, |model, pool| PoolHead::of(pool, model.history.pool(&pool.name))));
-    let chosen = move || page.chosen.get() == place;
+    let chosen = move || page.charted() == place;
     let steering = words(move || head.with(|head| head.as_ref().map(|head| head.steering.clone()).unwrap_or_default()));
     let panic = move || head.with(|head| head.as_ref().is_some_and(|head| head.panic));
     let detail =
@@ -39,7 +39,7 @@ fn panic_mark() -> AnyView {
 }
 
 fn choose(page: Page, place: usize) -> AnyView {
-    let pressed = words(move || (page.chosen.get() == place).to_string());
+    let pressed = words(move || (page.charted() == place).to_string());
     let choose = move |_| {
         page.chosen.set(place);
         page.highlight.set(None);

@@ -15,10 +15,10 @@ type Row = Memo<Option<EndpointRow>>;
 const COLUMNS: [(&str, &str, &str); 12] = [
     ("endpoint", "Endpoint", ""),
     ("status", "Status", "what it is allowed to do now"),
-    ("num", "Score", "health, 0 to 1"),
+    ("num score", "Score", "health, 0 to 1"),
     ("circuit", "Circuit", "closed passes, open refuses, half-open probes"),
     ("share", "Share", "part of the pool's attempts in the last 10 s; the tick is what its weight would give"),
-    ("num", "In flight", "attempts now under way"),
+    ("num in-flight", "In flight", "attempts now under way"),
     ("num", "Rate", "finished attempts per second, last 10 s"),
     ("num", "Failed", "failed part of the attempts, last 10 s"),
     ("num", "p50", "latency, about the last 20 s"),
@@ -56,7 +56,7 @@ pub(super) fn EndpointRows(page: Page, place: usize) -> impl IntoView {
 
 fn endpoint_row(page: Page, place: usize, index: usize, id: String, whole: Memo<(f64, f64)>) -> AnyView {
     let row: Row = Memo::new(move |_| {
-        let ((rate, weight), now_ms) = (whole.get(), page.proxy_now());
+        let ((rate, weight), now_ms) = (whole.get(), page.proxy_now.get());
         page.with_pool(place, |model, pool| {
             let past = model.history.pool(&pool.name);
             pool.endpoints.get(index).map(|endpoint| EndpointRow::of(endpoint, past, rate, weight, now_ms))
@@ -102,7 +102,7 @@ fn parts(figure: &Quantity) -> (String, &'static str) {
 
 /// Name, address and the chart's swatch; pressing it makes the endpoint's line stand out.
 fn name_cell(page: Page, place: usize, index: usize, id: String, row: Row) -> AnyView {
-    let marked = move || page.chosen.get() == place && page.highlight.get() == Some(index);
+    let marked = move || page.charted() == place && page.highlight.get() == Some(index);
     let press = move |_| {
         let next = if marked() { None } else { Some(index) };
         page.chosen.set(place);
@@ -110,11 +110,12 @@ fn name_cell(page: Page, place: usize, index: usize, id: String, row: Row) -> An
     };
     let colour = words(move || palette::css(page.theme.with(|theme: &Theme| theme.line(index))));
     let dash = if palette::dashed(index) { "5 3" } else { "none" };
-    let off = Signal::derive(move || page.chosen.get() != place);
+    let off = Signal::derive(move || page.charted() != place);
     let pressed = words(move || marked().to_string());
+    let title = format!("{id}: make its line in the chart stand out");
     view! {
         <th role="rowheader" scope="row" class="endpoint">
-            <button aria-pressed=pressed on:click=press title="Make its line in the chart stand out">
+            <button aria-pressed=pressed on:click=press title=title>
                 <svg class="swatch" class:off=off viewBox="0 0 16 16" aria-hidden="true">
                     <path d="M0 8h16" stroke=colour stroke-width="3" stroke-dasharray=dash />
                 </svg>

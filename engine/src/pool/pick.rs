@@ -82,6 +82,12 @@ impl Suspects {
         self.list.retain(|(suspect, _)| *suspect != position);
     }
 
+    pub(super) fn set_back(&mut self, now: Time) {
+        for (_, due) in &mut self.list {
+            *due = (*due).min(now.after(VERIFY_EVERY));
+        }
+    }
+
     /// A suspect that is due. Looks at one per call, so that a pool full of suspects costs no more than one.
     fn due(&mut self, now: Time, hot: &[Hot], failures_to_eject: u32) -> Option<u32> {
         self.turn = if self.turn >= self.list.len() { 0 } else { self.turn };
@@ -89,10 +95,8 @@ impl Suspects {
         self.turn = self.turn.saturating_add(1);
         let endpoint = hot.get(*position as usize)?;
         let wanted = failures_to_eject.saturating_sub(endpoint.failures_in_row);
-        // Further away than it can be: the clock stepped back.
-        let waiting = now < *due && due.since(now) <= VERIFY_EVERY;
         // Against an endpoint that hangs, no more attempts than the verdict needs.
-        if waiting || !endpoint.circuit.passes() || endpoint.in_flight >= wanted {
+        if now < *due || !endpoint.circuit.passes() || endpoint.in_flight >= wanted {
             return None;
         }
         *due = now.after(VERIFY_EVERY);
@@ -120,9 +124,7 @@ impl Pool {
         match self.config.strategy {
             Strategy::RoundRobin => self.pick_in_turn(&mut picked),
             Strategy::Random => {}
-            Strategy::LeastRequest => {
-                self.pick_lowest(&mut picked, COMPARED_WHEN_STALE, rng, |hot| hot.in_flight as f32);
-            }
+            Strategy::LeastRequest => self.pick_by_load(&mut picked, rng),
             Strategy::PeakEwma => self.pick_by_latency(&mut picked, now, rng),
         }
         self.fill(&mut picked, rng);
@@ -160,28 +162,39 @@ impl Pool {
         }
     }
 
+    /// The first of two by chance, unless the second has fewer requests under way per weight.
+    fn pick_by_load(&self, picked: &mut Candidates, rng: &mut Rng) {
+        // Weight decides on who is drawn and, under load, on who wins. If it also decided between idle endpoints (by
+        // (load + 1) / weight) or if the two always differed, the lightest of an idle pool would get nothing, and the
+        // lighter of two busy ones nearly as much as the other.
+        let drawn = if self.choice.sampler.is_weighted() {
+            self.draw_freely(COMPARED_WHEN_STALE, picked, rng)
+        } else {
+            self.draw(COMPARED_WHEN_STALE, picked, rng)
+        };
+        self.push_ranked(picked, &drawn, |hot| hot.in_flight as f32 / hot.weight);
+    }
+
     fn pick_by_latency(&self, picked: &mut Candidates, now: Time, rng: &mut Rng) {
         let (peers_scale, fresh) = self.peers_scale(now);
         let middle = self.window.middle_us();
         let compared = if fresh { COMPARED_WHEN_FRESH } else { COMPARED_WHEN_STALE };
-        self.pick_lowest(picked, compared, rng, |hot| {
-            let latency = hot.ewma.read(now).unwrap_or(middle).max(1.0);
+        let drawn = self.draw(compared, picked, rng);
+        self.push_ranked(picked, &drawn, |hot| {
+            // Without history it counts as the pool's middle, but the first attempt goes there whatever the others are
+            // like: their averages fade while they wait, its own cannot, so it might wait for ever.
             let load = hot.in_flight as f32 + peers_scale * hot.peers_in_flight;
-            // `pick_lowest` compares (x + 1) / weight.
-            latency * (load + 1.0) - 1.0
+            let untried = if load < 1.0 { 0.0 } else { middle.max(1.0) };
+            let latency = hot.ewma.read(now).map_or(untried, |latency| latency.max(1.0));
+            latency * (load + 1.0) / hot.weight
         });
     }
 
-    /// Draws `compared` distinct endpoints by weight and appends them, the lowest (load + 1) / weight first.
-    fn pick_lowest(&self, picked: &mut Candidates, compared: usize, rng: &mut Rng, load: impl Fn(&Hot) -> f32) {
-        let mut drawn = Candidates::default();
-        for position in self.draw(compared, picked, rng).as_slice() {
-            drawn.push(*position);
-        }
+    /// Appends the endpoints drawn, the lowest cost first.
+    fn push_ranked(&self, picked: &mut Candidates, drawn: &Candidates, cost: impl Fn(&Hot) -> f32) {
         let mut ranked = [(f32::MAX, 0_u32); MAX_CANDIDATES];
         for (slot, position) in ranked.iter_mut().zip(drawn.as_slice()) {
-            let cost = self.hot.get(*position as usize).map_or(f32::MAX, |hot| (load(hot) + 1.0) / hot.weight);
-            *slot = (cost, *position);
+            *slot = (self.hot.get(*position as usize).map_or(f32::MAX, &cost), *position);
         }
         let ranked = ranked.get_mut(..drawn.length).unwrap_or_default();
         // Stable, and the order drawn is random: ties fall by chance.
@@ -216,6 +229,21 @@ impl Pool {
         for position in eligible.iter().cycle().skip(start).take(eligible.len().min(MAX_CANDIDATES.saturating_mul(2))) {
             if drawn.length < wanted && !drawn.contains(*position) && !taken.contains(*position) {
                 drawn.push(*position);
+            }
+        }
+        drawn
+    }
+
+    /// `count` draws by weight; an endpoint that is drawn again, or that is in `taken`, is left out.
+    fn draw_freely(&self, count: usize, taken: &Candidates, rng: &mut Rng) -> Candidates {
+        let mut drawn = Candidates::default();
+        for _ in 0..count {
+            let turn = self.choice.sampler.draw(rng) as usize;
+            if let Some(position) = self.choice.eligible.get(turn).copied()
+                && !drawn.contains(position)
+                && !taken.contains(position)
+            {
+                drawn.push(position);
             }
         }
         drawn

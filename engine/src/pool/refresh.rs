@@ -33,6 +33,7 @@ pub(super) struct Window {
     mean_us: Option<f64>,
     epoch_began: Time,
     scored: Time,
+    ticked: Time,
     /// When the freshest of the other workers' counts was published; `None` when there are none.
     peers_at: Option<Time>,
 }
@@ -81,17 +82,29 @@ impl Pool {
         let requests = self.picks.saturating_add(self.refused);
         self.has_traffic = requests != self.requests_before;
         self.requests_before = requests;
-        if now.is_due(self.window.epoch_began, EPOCH) {
+        if now < self.window.ticked {
+            self.set_back(now);
+        }
+        self.window.ticked = now;
+        if now.since(self.window.epoch_began) >= EPOCH {
             self.window.rotate(now);
             self.cold.iter_mut().for_each(crate::endpoint::Cold::rotate);
         }
-        if now.is_due(self.window.scored, SCORE_EVERY) {
+        if now.since(self.window.scored) >= SCORE_EVERY {
             self.window.scored = now;
             self.rescore();
         }
         if self.choice.outdated {
             self.rebuild_choice(rng);
         }
+    }
+
+    /// The clock was set back: what was noted at a time still to come would stand still until then.
+    fn set_back(&mut self, now: Time) {
+        self.window.epoch_began = self.window.epoch_began.min(now);
+        self.window.scored = self.window.scored.min(now);
+        self.suspects.set_back(now);
+        self.hot.iter_mut().for_each(|hot| hot.ewma.set_back(now));
     }
 
     fn rescore(&mut self) {

@@ -132,6 +132,7 @@ fn endpoints_that_left_do_not_use_up_the_cap() {
     for position in [0, 1] {
         bed.until(position, CircuitState::Open, ms(5000), &|at| (ms(1), STATUS.filter(|_| at < 2)));
     }
+    bed.pass(TICK);
     bed.pool().reconfigure(half(4..8));
     bed.until(0, CircuitState::Open, ms(5000), &failing(0));
     bed.pass(TICK);
@@ -164,6 +165,7 @@ fn a_pool_that_refuses_everything_says_when_and_recovers() {
     let limits = PoolConfig { max_ejected_percent: 100, panic_threshold_percent: 0, ..PoolConfig::default() };
     let mut bed = Bed::new(PoolConfig { endpoints: equal(Strategy::Random, 1).endpoints, ..limits }, 1, 1);
     bed.until(0, CircuitState::Open, ms(5000), &failing(0));
+    bed.pass(TICK);
     let refused = bed.pick(0).unwrap_err();
     assert!((Duration::from_secs(9)..=Duration::from_secs(11)).contains(&refused.retry_after), "{refused:?}");
     assert_eq!(bed.pool().totals().1, 1);

@@ -57,6 +57,20 @@ fn peak_ewma_prefers_the_faster_endpoint() {
 }
 
 #[test]
+fn peak_ewma_tries_a_new_endpoint_at_once_and_with_one_request() {
+    let full = equal(Strategy::PeakEwma, 5);
+    let mut bed = Bed::new(PoolConfig { endpoints: full.endpoints[1..].to_vec(), ..full.clone() }, 1, 11);
+    // One request in ten seconds: the known averages fade almost to nothing in between.
+    bed.traffic(20, ms(10_000), &well);
+    bed.pool().reconfigure(full);
+    assert_eq!(bed.pick(0).unwrap()[0], 0);
+    let under_way = bed.start(0, 0);
+    let tried = bed.traffic(20, ms(10), &well);
+    assert!(tried.iter().all(|tried| tried[0] != 0), "until it has answered, it is not the fastest of all");
+    bed.end(0, under_way, ms(5), None);
+}
+
+#[test]
 fn least_request_and_peak_ewma_prefer_the_idle_endpoint() {
     for strategy in [Strategy::LeastRequest, Strategy::PeakEwma] {
         let mut bed = Bed::new(equal(strategy, 2), 1, 3);

@@ -3,6 +3,7 @@
 
 mod effective;
 mod node;
+mod protobuf;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -62,9 +63,7 @@ impl Accepted {
     /// # Errors
     /// One line that names the key, the value and what is allowed.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        // An empty configuration is an empty JSON object to the host: say what is missing, not where the text ends.
-        let text = if text.iter().all(u8::is_ascii_whitespace) { b"{}" } else { text };
-        let value: serde_json::Value = serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))?;
+        let value = document(text)?;
         let mut accepted = validate::accept(&value)?;
         accepted.generation = address_key(text);
         Ok(accepted)
@@ -75,4 +74,21 @@ impl Accepted {
     pub fn effective(&self) -> serde_json::Value {
         effective::of(self)
     }
+}
+
+/// The document that the host handed over: JSON, or a serialised `google.protobuf.Struct`.
+fn document(text: &[u8]) -> Result<serde_json::Value, String> {
+    // Both forms of an empty configuration: say what is missing, not where the text ends.
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return Ok(serde_json::json!({}));
+    }
+    // JSON first: a Struct may begin with a line feed and a brace, but never goes on as JSON.
+    serde_json::from_slice(text).or_else(|error| {
+        let written = text.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"{[\"".contains(byte));
+        match protobuf::read(text) {
+            Some(value) => Ok(value),
+            None if written => Err(format!("not JSON: {error}")),
+            None => Err("neither JSON nor a google.protobuf.Struct".into()),
+        }
+    })
 }

@@ -63,6 +63,7 @@ pub struct EnvoyConfig {
     failure_policy: Option<FailurePolicy>,
     dynamic_listener: bool,
     access_log: bool,
+    as_string: bool,
     log_level: String,
 }
 
@@ -94,6 +95,7 @@ impl EnvoyConfig {
             failure_policy: None,
             dynamic_listener: false,
             access_log: false,
+            as_string: false,
             log_level: "info".into(),
         })
     }
@@ -183,6 +185,13 @@ impl EnvoyConfig {
         self
     }
 
+    /// Hands the filter's configurations over as JSON in a `StringValue`, as Istio does, instead of a `Struct`:
+    /// Envoy unwraps the former and passes the latter on as binary protobuf.
+    pub fn configuration_as_string(mut self) -> Self {
+        self.as_string = true;
+        self
+    }
+
     /// Envoy's log level; `info` unless set.
     pub fn log_level(mut self, level: &str) -> Self {
         self.log_level = level.into();
@@ -222,8 +231,8 @@ impl EnvoyConfig {
         set_address(patch::listener(&mut root, ADMIN)?, self.dashboard)?;
         self.apply_pool(&mut root)?;
         self.apply_dashboard(&mut root)?;
-        self.apply_plugins(&mut root);
         self.apply_steering(&mut root)?;
+        self.apply_plugins(&mut root);
         if self.access_log {
             let manager = patch::manager(patch::listener(&mut root, "public")?)?;
             manager["access_log"] = json!([access_log(&folder.join(ACCESS_LOG_FILE))]);
@@ -273,6 +282,11 @@ impl EnvoyConfig {
     fn apply_plugins(&self, root: &mut Value) {
         patch::each_with_key(root, "vm_config", &mut |plugin: &mut Object| {
             plugin["vm_config"]["code"]["local"]["filename"] = json!(self.wasm);
+            if self.as_string {
+                let text = plugin["configuration"]["value"].to_string();
+                plugin["configuration"] =
+                    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text});
+            }
             let Some(policy) = self.failure_policy else { return };
             plugin.remove("fail_open");
             match policy {

@@ -187,7 +187,8 @@ impl Envoy {
 
     fn tail(&self) -> String {
         let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
+        // At its start Envoy logs long lists of its extensions; what went wrong is never at level info.
+        let lines: Vec<&str> = log.lines().filter(|line| !line.contains("][info][")).collect();
         lines[lines.len().saturating_sub(TAIL)..].join("\n")
     }
 }

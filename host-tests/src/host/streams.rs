@@ -5,7 +5,6 @@
 use super::Headers;
 use super::callbacks::CallbackKind as Kind;
 use super::context::{Body, LocalResponse, Map, Phase, Stream};
-use super::properties::Value;
 use super::vm::{Vm, VmError};
 
 /// What the guest wants after headers, a body or trailers.
@@ -39,12 +38,8 @@ impl Vm {
         self.headers(context, Kind::RequestHeaders, Map::RequestHeaders, headers, end)
     }
 
-    /// Response headers; `response.code` follows from `:status`.
+    /// Response headers.
     pub fn response_headers(&mut self, context: u32, headers: Headers, end: bool) -> Result<Flow, VmError> {
-        let status = headers.text(":status").and_then(|status| status.parse().ok());
-        if let (Some(stream), Some(status)) = (self.stream_mut(context), status) {
-            stream.properties.set("response.code", Value::Uint(status));
-        }
         self.headers(context, Kind::ResponseHeaders, Map::ResponseHeaders, headers, end)
     }
 

@@ -132,3 +132,14 @@ fn without_a_dashboard_no_route_reads_a_file() {
     let root = rendered(&EnvoyConfig::from_repo().unwrap().dashboard_files(None));
     assert!(!root.to_string().contains("dashboard.js"));
 }
+
+#[test]
+fn a_string_configuration_is_the_same_json() {
+    let config = EnvoyConfig::from_repo().unwrap();
+    let mut as_struct = rendered(&config);
+    let mut as_string = rendered(&config.configuration_as_string());
+    for (one, other) in plugins(&mut as_struct).iter().zip(plugins(&mut as_string)) {
+        let parsed: Value = serde_json::from_str(other["configuration"]["value"].as_str().unwrap()).unwrap();
+        assert_eq!(one["configuration"]["value"], parsed);
+    }
+}

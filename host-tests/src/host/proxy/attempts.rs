@@ -1,8 +1,7 @@
 //! The upstream side of a request: attempts on endpoints, what comes back, retries.
 //!
 //! Each attempt is a stream of its own in the observer: request headers with `upstream.address` and
-//! `upstream.request_attempt_count` readable, then response headers or nothing, then done. Flags and details that the
-//! observer reads are the request's own, not the attempt's, so they say nothing of an attempt that is tried again.
+//! `upstream.request_attempt_count` readable, then response headers or nothing, then done.
 
 use std::time::Duration;
 
@@ -53,11 +52,14 @@ impl Proxy {
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.live = Some(Some(context));
         }
+        self.inform(id, |_| {});
         self.guarded(thread, |vm| {
             if let Some(stream) = vm.stream_mut(context) {
                 stream.properties.set("upstream.address", endpoint);
                 stream.properties.set("upstream.request_attempt_count", u64::from(number));
                 stream.properties.set("xds.cluster_name", cluster.as_str());
+                // There, and empty until the connection fails.
+                stream.properties.set("upstream.transport_failure_reason", "");
             }
             vm.request_headers(context, headers, body.is_empty())?;
             if !body.is_empty() {
@@ -104,9 +106,9 @@ impl Proxy {
         match what {
             FromUpstream::Headers => self.upstream_headers(id, status),
             FromUpstream::BodyEnd => {
-                self.observed(id, |vm, context| vm.response_body(context, BODY.to_vec(), true).map(drop));
-                self.respond_body(id, BODY.to_vec());
+                self.observed(id, |vm, context| vm.response_body(context, Vec::new(), true).map(drop));
                 self.end_attempt(id, AttemptEnd::Status(status));
+                self.respond_body(id, &[], true);
                 self.finish(id, false);
             }
             FromUpstream::Cut => self.cut(id, status),
@@ -114,60 +116,66 @@ impl Proxy {
                 self.tell_observer(id, "upstream.transport_failure_reason", REFUSED.into());
                 let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
                 let reply = RouterReply { status: 503, flags: flags::REFUSED, details };
-                self.attempt_failed(id, AttemptEnd::Refused, reply);
+                self.attempt_failed(id, AttemptEnd::Refused, &reply);
             }
             FromUpstream::Reset => {
                 let details = "upstream_reset_before_response_started{connection_termination}";
                 let reply = RouterReply { status: 503, flags: flags::RESET, details };
-                self.attempt_failed(id, AttemptEnd::Reset, reply);
+                self.attempt_failed(id, AttemptEnd::Reset, &reply);
             }
             FromUpstream::PerTryTimeout if answered => {}
             FromUpstream::PerTryTimeout => {
                 let details = "upstream_per_try_timeout";
                 let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details };
-                self.attempt_failed(id, AttemptEnd::Timeout, reply);
+                self.attempt_failed(id, AttemptEnd::Timeout, &reply);
             }
         }
     }
 
+    /// Headers and the first piece of the body.
     fn upstream_headers(&mut self, id: RequestId, status: u16) {
         let headers = Headers::response(status);
         let seen = headers.clone();
+        self.inform(id, |info| info.details = Some("via_upstream"));
         self.observed(id, |vm, context| vm.response_headers(context, seen, false).map(drop));
         let failed = status >= self.setup.retries.statuses_from;
         if failed && self.may_retry(id) {
             self.end_attempt(id, AttemptEnd::Status(status));
             return self.retry(id);
         }
-        let flags = if failed && self.setup.retries.limit > 0 { flags::RETRIES_USED_UP } else { 0 };
-        self.respond(id, headers, Source::Upstream, flags, "via_upstream");
+        if failed {
+            self.give_up(id);
+        }
+        self.respond(id, headers, Source::Upstream);
+        self.observed(id, |vm, context| vm.response_body(context, BODY.to_vec(), false).map(drop));
+        self.respond_body(id, BODY, false);
     }
 
+    /// The body breaks off: the observer ends before the flag is set.
     fn cut(&mut self, id: RequestId, status: u16) {
-        let details = "upstream_reset_after_response_started{protocol_error}";
-        let context = self.exchanges.get(&id).and_then(|exchange| Some((exchange.thread, exchange.context?)));
-        if let Some((thread, context)) = context
-            && let Some(stream) = self.threads[thread].vm.stream_mut(context)
-        {
-            stream.properties.set("response.flags", Value::Uint(flags::CUT));
-            stream.properties.set("response.code_details", details);
-        }
-        self.tell_observer(id, "response.flags", Value::Uint(flags::CUT));
-        self.tell_observer(id, "response.code_details", details.into());
         self.end_attempt(id, AttemptEnd::Truncated(status));
+        self.inform(id, |info| {
+            info.flags |= flags::CUT;
+            info.details = Some("upstream_reset_after_response_started{protocol_error}");
+        });
         self.finish(id, true);
     }
 
     /// An attempt ended without an answer: another one, or the router's reply.
-    fn attempt_failed(&mut self, id: RequestId, end: AttemptEnd, mut reply: RouterReply) {
+    fn attempt_failed(&mut self, id: RequestId, end: AttemptEnd, reply: &RouterReply) {
+        let again = self.may_retry(id);
+        if !again {
+            self.give_up(id);
+        }
         self.end_attempt(id, end);
-        if self.may_retry(id) {
-            return self.retry(id);
-        }
+        if again { self.retry(id) } else { self.router_reply(id, reply) }
+    }
+
+    /// No retry is left, where there were some.
+    fn give_up(&mut self, id: RequestId) {
         if self.setup.retries.limit > 0 {
-            reply.flags |= flags::RETRIES_USED_UP;
+            self.inform(id, |info| info.flags |= flags::RETRIES_USED_UP);
         }
-        self.router_reply(id, &reply);
     }
 
     fn may_retry(&self, id: RequestId) -> bool {

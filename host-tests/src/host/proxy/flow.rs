@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Proxy;
 use super::cluster::Steering;
 use super::events::Event;
+use super::info::Info;
 use super::model::{AttemptEnd, AttemptRecord, Outcome, Request, RequestId, Source};
 use super::setup::FailurePolicy;
 use crate::host::{Body, Flow, Headers, Map, Value, Vm, VmError};
@@ -41,6 +42,7 @@ pub(super) struct Exchange {
     /// The answer, as soon as its headers went to the client.
     pub(super) answer: Option<(u16, Headers, Source)>,
     pub(super) answer_body: Vec<u8>,
+    pub(super) info: Info,
     started_ns: u64,
 }
 
@@ -74,6 +76,7 @@ impl Proxy {
             status: 0,
             answer: None,
             answer_body: Vec::new(),
+            info: Info::default(),
             started_ns: self.world.now_ns(),
         };
         self.exchanges.insert(id, exchange);
@@ -138,22 +141,15 @@ impl Proxy {
     }
 
     /// Headers of the answer go to the client, through the filter.
-    pub(super) fn respond(&mut self, id: RequestId, headers: Headers, source: Source, flags: u64, details: &str) {
+    pub(super) fn respond(&mut self, id: RequestId, headers: Headers, source: Source) {
+        let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
+        self.inform(id, |info| info.code = Some(status));
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         let (thread, context) = (exchange.thread, exchange.context);
-        let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
         exchange.answer = Some((status, headers.clone(), source));
         let Some(context) = context else { return };
-        let body = exchange.answer_body.clone();
         let changed = self.guarded(thread, |vm| {
-            if let Some(stream) = vm.stream_mut(context) {
-                stream.properties.set("response.flags", Value::Uint(flags));
-                stream.properties.set("response.code_details", details);
-            }
-            vm.response_headers(context, headers, body.is_empty() && source != Source::Upstream)?;
-            if source != Source::Upstream && !body.is_empty() {
-                vm.response_body(context, body, true)?;
-            }
+            vm.response_headers(context, headers, false)?;
             Ok(vm.map(context, Map::ResponseHeaders))
         });
         if let (Some(exchange), Some(changed)) = (self.exchanges.get_mut(&id), changed) {
@@ -162,20 +158,25 @@ impl Proxy {
         self.run_actions(thread);
     }
 
-    /// The end of the answer's body goes to the client, through the filter.
-    pub(super) fn respond_body(&mut self, id: RequestId, body: Vec<u8>) {
+    /// A piece of the answer's body goes to the client, through the filter.
+    pub(super) fn respond_body(&mut self, id: RequestId, piece: &[u8], end: bool) {
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         let (thread, context) = (exchange.thread, exchange.context);
-        exchange.answer_body = body.clone();
+        exchange.answer_body.extend(piece);
         if let Some(context) = context {
-            self.guarded(thread, |vm| vm.response_body(context, body, true));
+            self.guarded(thread, |vm| vm.response_body(context, piece.to_vec(), end));
             self.run_actions(thread);
         }
     }
 
     /// The router answers by itself.
     pub(super) fn router_reply(&mut self, id: RequestId, reply: &RouterReply) {
-        self.respond(id, Headers::response(reply.status), Source::Router, reply.flags, reply.details);
+        self.inform(id, |info| {
+            info.flags |= reply.flags;
+            info.details = Some(reply.details);
+        });
+        self.respond(id, Headers::response(reply.status), Source::Router);
+        self.respond_body(id, reply.details.as_bytes(), true);
         self.finish(id, false);
     }
 
@@ -186,15 +187,19 @@ impl Proxy {
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         exchange.waiting = false;
         let answered = exchange.answer.is_some();
-        exchange.answer_body = local.body;
+        exchange.answer_body = Vec::new();
         let mut headers = Headers::response(local.status as u16);
         local.headers.iter().for_each(|(key, value)| headers.add(key, value));
         if answered {
             // Sent in the response phase: it replaces the answer and does not re-enter.
             exchange.answer = Some((local.status as u16, headers, Source::Filter));
+            exchange.answer_body = local.body;
             return;
         }
-        self.respond(id, headers, Source::Filter, 0, "");
+        self.respond(id, headers, Source::Filter);
+        if !local.body.is_empty() {
+            self.respond_body(id, &local.body, true);
+        }
         self.end_attempt(id, AttemptEnd::Aborted);
         self.finish(id, false);
     }
@@ -225,15 +230,12 @@ impl Proxy {
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         self.world.note("client", || format!("request {id} hangs up"));
         exchange.answer = None;
-        let (thread, context, live) = (exchange.thread, exchange.context, exchange.live.flatten());
-        let vm = &mut self.threads[thread].vm;
-        for context in [context, live].into_iter().flatten() {
-            if let Some(stream) = vm.stream_mut(context) {
-                stream.properties.set("response.flags", Value::Uint(flags::CLIENT_GONE));
-                stream.properties.set("response.code_details", "downstream_remote_disconnect");
-            }
-        }
-        if let Some(context) = context {
+        let (thread, context) = (exchange.thread, exchange.context);
+        self.inform(id, |info| {
+            info.flags |= flags::CLIENT_GONE;
+            info.details = Some("downstream_remote_disconnect");
+        });
+        if let (Some(context), Some(exchange)) = (context, self.exchanges.get_mut(&id)) {
             exchange.context = None;
             self.guarded(thread, |vm| vm.end_stream(context));
             self.run_actions(thread);

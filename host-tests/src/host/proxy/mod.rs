@@ -9,6 +9,7 @@ mod attempts;
 mod cluster;
 mod events;
 mod flow;
+mod info;
 mod model;
 mod setup;
 mod threads;

@@ -55,10 +55,13 @@ pub struct PoolMetrics {
     endpoints: Metric,
     eligible: Metric,
     each: Vec<EndpointMetrics>,
+    spare: EndpointMetrics,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct EndpointMetrics {
+    key: u64,
+    id: String,
     requests: Metric,
     failures: Metric,
     in_flight: Metric,
@@ -66,11 +69,6 @@ struct EndpointMetrics {
 }
 
 impl PoolMetrics {
-    /// The endpoints may be others now.
-    pub fn forget_endpoints(&mut self) {
-        self.each.clear();
-    }
-
     /// Hands everything to the host; gauges only where this worker speaks for all.
     pub(crate) fn flush(&mut self, pool: &Pool, leads: bool) {
         let prefix = format!("plimsoll.pool.{}", pool.config().name);
@@ -90,21 +88,12 @@ impl PoolMetrics {
             self.endpoints.set(counts.len() as u64, &name("endpoints"));
             self.eligible.set(pool.eligible() as u64, &name("eligible"));
         }
-        let shown = counts.len().min(MAX_ENDPOINTS);
-        if self.each.len() != shown {
-            // Known totals must not be counted again: a new list starts from where the pool is.
-            let start = |count: &plimsoll_snapshot::cell::CellEndpoint| EndpointMetrics {
-                requests: Metric { id: None, last: if self.each.is_empty() { 0 } else { count.requests } },
-                failures: Metric { id: None, last: if self.each.is_empty() { 0 } else { count.failures } },
-                ..EndpointMetrics::default()
-            };
-            self.each = counts.iter().take(shown).map(start).collect();
-        }
-        for (((metrics, count), view), busy) in self.each.iter_mut().zip(&counts).zip(pool.view()).zip(in_flight) {
+        for ((count, view), busy) in counts.iter().zip(pool.view()).zip(in_flight).take(MAX_ENDPOINTS) {
             let name = |what: &'static str| {
                 let (prefix, id) = (&prefix, &view.config.id);
                 move || format!("{prefix}.endpoint.{}.{what}", plain(id))
             };
+            let metrics = self.of(count.key, &view.config.id);
             metrics.requests.count(count.requests, &name("requests"));
             metrics.failures.count(count.failures, &name("failures"));
             if leads {
@@ -112,6 +101,29 @@ impl PoolMetrics {
                 metrics.ejected.set(u64::from(view.effective_weight <= 0.0), &name("ejected"));
             }
         }
+    }
+
+    /// The metrics of an endpoint. They outlive a change of configuration, so that nothing is counted twice; under a
+    /// new identifier the counters go on from where they are.
+    fn of(&mut self, key: u64, id: &str) -> &mut EndpointMetrics {
+        let index = self.each.iter().position(|metrics| metrics.key == key).unwrap_or_else(|| {
+            self.each.push(EndpointMetrics { key, id: id.to_owned(), ..EndpointMetrics::default() });
+            self.each.len().saturating_sub(1)
+        });
+        // `index` is of an element: the fallback is never taken, and spares a panic.
+        let fallback = &mut self.spare;
+        let metrics = self.each.get_mut(index).unwrap_or(fallback);
+        if metrics.id != id {
+            let anew = |metric: &Metric| Metric { id: None, last: metric.last };
+            *metrics = EndpointMetrics {
+                key,
+                id: id.to_owned(),
+                requests: anew(&metrics.requests),
+                failures: anew(&metrics.failures),
+                ..EndpointMetrics::default()
+            };
+        }
+        metrics
     }
 }
 

@@ -10,6 +10,9 @@ use core::time::Duration;
 use plimsoll_engine::{Attempt, Candidates, Time};
 use std::collections::HashMap;
 
+/// Context ids ascend, so a stream this far behind the newest whose headers have not come is one whose end was never
+/// reported.
+const FRESH_BEHIND: u32 = 100_000;
 /// An attempt whose end the host never reported is given up after this long, or its endpoint would look busy for
 /// ever. Longer than any request that is not a subscription.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);
@@ -78,14 +81,15 @@ impl Streams {
         self.map.remove(&context)
     }
 
-    /// Streams that are older than [`LIMIT`], taken out.
+    /// Streams whose end was never reported, taken out.
     pub fn overdue(&mut self, now: Time) -> Vec<Stream> {
-        let old = |stream: &Stream| match stream {
-            Stream::Fresh(_) => false,
+        let newest = self.newest.map_or(0, |(context, _)| context);
+        let old = |context: &u32, stream: &Stream| match stream {
+            Stream::Fresh(_) => newest.saturating_sub(*context) > FRESH_BEHIND,
             Stream::Attempt(_, attempt) | Stream::Request(_, attempt, _) => now.since(attempt.started()) > LIMIT,
         };
         let contexts: Vec<u32> =
-            self.map.iter().filter(|(_, stream)| old(stream)).map(|(context, _)| *context).collect();
+            self.map.iter().filter(|(context, stream)| old(context, stream)).map(|(context, _)| *context).collect();
         contexts.iter().filter_map(|context| self.map.remove(context)).collect()
     }
 }

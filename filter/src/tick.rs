@@ -5,7 +5,7 @@
 //! work. The main thread's instance ticks too; as it carries no traffic it reads circuits, publishes nothing and claims
 //! no permits.
 
-use crate::host::{self, Level};
+use crate::host::{self, Failure, Level};
 use crate::shared::{self, Worker};
 use crate::vm::{self, PoolState};
 use core::time::Duration;
@@ -161,9 +161,16 @@ fn settle_circuits(pool: &mut Pool, key: &str, now: Time, rng: &mut Rng) -> Vec<
         proposal = pool.propose(record, now, rng);
         proposal.as_ref().map(|proposal| proposal.circuits.clone())
     });
-    let Ok(record) = written else {
-        // Others were faster every time, or there is no shared data: what was seen stays, for the next tick.
-        return Vec::new();
+    let record = match written {
+        Ok(record) => record,
+        // Others were faster every time: what was seen stays, for the next tick.
+        Err(Failure::CasMismatch) => return Vec::new(),
+        // A host without shared data: this worker is on its own.
+        Err(_) => {
+            let record = pool.circuits().clone();
+            proposal = pool.propose(&record, now, rng);
+            proposal.as_ref().map_or(record, |proposal| proposal.circuits.clone())
+        }
     };
     if proposal.is_none() && pool.has_evidence() {
         pool.drop_evidence();

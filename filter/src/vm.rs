@@ -185,7 +185,6 @@ impl Vm {
             state.pool.reconfigure(settings.engine.clone());
             state.observe = settings.observe;
             state.generation = generation;
-            state.metrics.forget_endpoints();
             slot.owner = owner.to_vec();
             return PoolId { slot: index as u32, uid: slot.uid };
         }

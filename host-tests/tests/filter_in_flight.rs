@@ -75,7 +75,7 @@ fn nothing_is_in_flight_after_aborts_resets_timeouts_and_retries() {
 
 #[test]
 fn every_attempt_is_counted_once_and_an_abort_blames_nobody() {
-    let mut proxy = chaos(&json!({"detect_truncated": true}), 2, 7, 4_000);
+    let mut proxy = chaos(&json!({}), 2, 7, 4_000);
     let pool = snapshot(&mut proxy).pools.remove(0);
     for n in 0..ENDPOINTS {
         let all =
@@ -85,13 +85,39 @@ fn every_attempt_is_counted_once_and_an_abort_blames_nobody() {
             attempts += 1;
             match attempt.end.expect("ended").0 {
                 AttemptEnd::Aborted => aborted += 1,
-                AttemptEnd::Status(status) => failed += u64::from(status >= 500),
-                AttemptEnd::Truncated(_) | AttemptEnd::Refused | AttemptEnd::Reset | AttemptEnd::Timeout => failed += 1,
+                // A body that breaks off is not told from a whole one unless asked for.
+                AttemptEnd::Status(status) | AttemptEnd::Truncated(status) => failed += u64::from(status >= 500),
+                AttemptEnd::Refused | AttemptEnd::Reset | AttemptEnd::Timeout => failed += 1,
                 AttemptEnd::Lost => panic!("no VM trapped"),
             }
         }
         let seen = &pool.endpoints[n];
         assert_eq!((seen.requests, seen.failures), (attempts - aborted, failed), "{seen:?}, {aborted} aborted");
+    }
+}
+
+#[test]
+fn bodies_that_break_off_are_failures_where_they_are_to_be_told_apart() {
+    for told in [true, false] {
+        let mut proxy =
+            setup(2, &json!({"strategy": "round_robin", "detect_truncated": told})).start().expect("starts");
+        proxy.set_script(&address(0), |attempt, _| match attempt.request % 4 {
+            0 | 1 => Behaviour::Truncate { status: 200, latency: MS, body_time: 2 * MS },
+            _ => Behaviour::Stream { status: 200, latency: MS, body_time: 2 * MS },
+        });
+        // Clients that leave within a body come last: they are nobody's fault.
+        for n in 0..80 {
+            proxy.submit_after(MS * n, Request::get("/"));
+        }
+        for n in 0..10 {
+            proxy.submit_after(MS * (90 + n), Request::get("/").aborting_after(MS + MS / 2));
+        }
+        proxy.run_until_idle();
+        proxy.run_for(TICK * 2);
+        let cut = proxy.outcomes().filter(|outcome| outcome.truncated).count() as u64;
+        assert!(cut > 0);
+        let failures = snapshot(&mut proxy).pools[0].endpoints[0].failures;
+        assert_eq!(failures, if told { cut } else { 0 }, "{cut} broke off, told apart: {told}");
     }
 }
 

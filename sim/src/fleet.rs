@@ -87,7 +87,7 @@ impl Fleet {
         for (at, cell) in others.filter_map(|(_, worker)| worker.cell.as_ref()) {
             let stale = now.since(*at) > self.tick * STALE_TICKS;
             sum.add(cell, stale);
-            freshest = freshest.max((!stale).then_some(*at));
+            if !stale { freshest = Some(freshest.map_or(*at, |f: Time| f.min(*at))); }
         }
         (self.workers.len() > 1).then_some((sum, freshest))
     }

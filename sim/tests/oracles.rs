@@ -37,48 +37,51 @@ fn check(name: &str, reports: &[Report], value: impl Fn(&Report) -> Duration, wa
 }
 
 /// M/M/1: T = 1 / (1 − ρ), p99 = T·ln 100. The mean of n requests has a standard deviation of √(35,901 / n) at .9:
-/// 1.3 % for 2,000,000. Tolerated: three of them for the mean, more for the quantile.
+/// 1.7 % for 1,200,000. Tolerated: three of them for the mean, more for the quantile.
 #[test]
 fn one_queue_is_m_m_1() {
-    let reports = reports(&Scenario::equals(1, 0.9, SERVICE, Subject::Random), 4, 500_000);
-    check("M/M/1 mean", &reports, Report::mean, 10.0, 0.04);
+    let reports = reports(&Scenario::equals(1, 0.9, SERVICE, Subject::Random), 3, 400_000);
+    check("M/M/1 mean", &reports, Report::mean, 10.0, 0.055);
     check("M/M/1 p99", &reports, |report| report.quantile(0.99), 46.05, 0.08);
 }
 
-/// M/M/n with a central queue: Erlang C.
+/// M/M/n with a central queue: Erlang C. Standard deviations of the mean as above, n times smaller: 2 % and 0.35 % of T,
+/// tolerated three of each. n = 2 would take millions of requests.
 #[test]
 fn slots_behind_one_queue_are_m_m_n() {
-    for (slots, want, tolerance) in [(2, 5.263_158, 0.05), (10, 1.668_732, 0.03), (100, 1.021_694, 0.01)] {
+    for (slots, want, tolerance) in [(10, 1.668_732, 0.06), (100, 1.021_694, 0.01)] {
         let scenario = Scenario {
             rate: 0.9 * f64::from(slots) / SERVICE.as_secs_f64(),
             upstreams: vec![Upstream { slots, service: SERVICE }],
             ..Scenario::equals(1, 0.9, SERVICE, Subject::Random)
         };
-        check(&format!("M/M/{slots}"), &reports(&scenario, 2, 250_000), Report::mean, want, tolerance);
+        check(&format!("M/M/{slots}"), &reports(&scenario, 2, 150_000), Report::mean, want, tolerance);
     }
 }
 
-/// Each of ten queues in turn is E10/M/1: T = 1 / (1 − σ) with σ the root of σ = (10ρ / (10ρ + 1 − σ))^10.
+/// Each of ten queues in turn is E10/M/1: T = 1 / (1 − σ) with σ the root of σ = (10ρ / (10ρ + 1 − σ))^10. In heavy
+/// traffic the variance is 0.55^3 of M/M/1's: a standard deviation of 2 % for 450,000 requests, 2.5 % for 300,000.
+/// Tolerated: three of them.
 #[test]
 fn in_turn_is_e10_m_1_for_the_baseline_and_for_the_engine() {
     let baseline = Scenario::equals(10, 0.9, SERVICE, Subject::RoundRobin);
-    check("round robin, baseline", &reports(&baseline, 3, 250_000), Report::mean, 5.660_28, 0.05);
+    check("round robin, baseline", &reports(&baseline, 3, 150_000), Report::mean, 5.660_28, 0.06);
     let ours = Scenario::equals(10, 0.9, SERVICE, engine(Strategy::RoundRobin, 10, 1));
-    check("round robin, engine", &reports(&ours, 2, 150_000), Report::mean, 5.660_28, 0.05);
+    check("round robin, engine", &reports(&ours, 2, 150_000), Report::mean, 5.660_28, 0.075);
 }
 
 /// Power of two choices (Mitzenmacher 2001; n → ∞ gives 2.6141, n = 100 is within 2 % of it). Tolerance 3 %.
 #[test]
 fn least_request_is_the_power_of_two_choices() {
     let scenario = Scenario::equals(100, 0.9, SERVICE, engine(Strategy::LeastRequest, 100, 1));
-    check("least_request, n = 100", &reports(&scenario, 2, 200_000), Report::mean, 2.6141, 0.03);
+    check("least_request, n = 100", &reports(&scenario, 2, 150_000), Report::mean, 2.6141, 0.03);
 }
 
 /// Eight workers that count only their own requests: 4.00 by an independent simulation. Tolerance 4 %.
 #[test]
 fn eight_workers_that_see_only_their_own_requests_choose_worse() {
     let scenario = Scenario::equals(100, 0.9, SERVICE, engine(Strategy::LeastRequest, 100, 8));
-    check("least_request, 8 workers", &reports(&scenario, 2, 150_000), Report::mean, 4.0, 0.04);
+    check("least_request, 8 workers", &reports(&scenario, 2, 100_000), Report::mean, 4.0, 0.04);
 }
 
 #[test]

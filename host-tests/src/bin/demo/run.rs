@@ -41,7 +41,7 @@ pub(crate) struct Seen {
     pub(crate) events: Vec<Event>,
 }
 
-/// When one fault really began and ended, in Unix milliseconds, and where its time ended on the load's clock.
+/// When one fault really began and ended, in Unix milliseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct FaultTimes {
     pub(crate) from_ms: u64,

@@ -92,7 +92,9 @@ fn every_attempt_is_counted_once_and_an_abort_blames_nobody() {
             }
         }
         let seen = &pool.endpoints[n];
-        assert_eq!((seen.requests, seen.failures), (attempts - aborted, failed), "{seen:?}, {aborted} aborted");
+        // Clients that left within a body had their answer: it counts.
+        assert!((attempts - aborted..=attempts).contains(&seen.requests), "{seen:?}, {attempts}, {aborted} aborted");
+        assert_eq!(seen.failures, failed, "{seen:?}");
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Window {
     epoch_began: Time,
     scored: Time,
     ticked: Time,
-    /// When the freshest of the other workers' counts was published; `None` when there are none.
+    /// When the oldest of the other workers' counts was published; `None` when there are none.
     peers_at: Option<Time>,
 }
 
@@ -122,8 +122,8 @@ impl Pool {
         }
     }
 
-    /// Takes in the sum of the other workers' counts, the freshest of them published at `at`; `None` when no other
-    /// worker is alive.
+    /// Takes in the sum of the other workers' counts, the oldest of them published at `at`; `None` when no other worker
+    /// is alive. The oldest, because the sum is no better than that: taken for fresh, old counts make workers herd.
     pub fn absorb(&mut self, peers: &MergedPool, at: Option<Time>) {
         self.window.peers_at = at;
         for ((hot, cold), merged) in self.hot.iter_mut().zip(&mut self.cold).zip(&peers.endpoints) {

@@ -1,21 +1,28 @@
 //! The observer: the same filter inside the cluster, once per attempt. Four host calls per attempt: clock and address
-//! when it begins, status and clock when its answer comes. Its end costs none, unless truncated bodies are to be told
-//! from whole ones, or there was no answer.
+//! when it begins, status and clock when its answer comes. Its end costs none, unless there was no answer, or the build
+//! tells truncated answers from whole ones and this one's end is missing.
 
 use crate::abi::now;
 use crate::host::{self, Headers};
 use crate::streams::Stream;
 use crate::vm::{self, Located, PoolId, key_of};
+use core::time::Duration;
 use plimsoll_engine::{Attempt, Ending, Outcome};
 use plimsoll_snapshot::FailureKind;
 
-// Bits of the proxy's response flags (Envoy's `CoreResponseFlag`).
-const LOCAL_RESET: u64 = 0x10;
-const CONNECTION_FAILURE: u64 = 0x20;
-const REMOTE_RESET: u64 = 0x40;
-const OVERFLOW: u64 = 0x80;
+/// The one bit of the proxy's response flags that is of use when an attempt is over: the client left. Those that say
+/// how an attempt failed are set afterwards, if at all (Envoy's `CoreResponseFlag`).
 const CLIENT_LEFT: u64 = 0x4000;
-const PROTOCOL_ERROR: u64 = 0x80_0000;
+/// In this header Envoy's router tells the endpoint how long it will wait for this attempt, in milliseconds.
+const TIMEOUT_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
+
+/// How long the router waits for an attempt in a pool. Nothing else tells a connection that broke from an answer that
+/// did not come in time. Read for the first attempt and after every failure, because routes may differ.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    asked: bool,
+    timeout: Option<Duration>,
+}
 
 /// An attempt begins.
 pub(crate) fn begin(context: u32) -> bool {
@@ -27,79 +34,101 @@ pub(crate) fn begin(context: u32) -> bool {
         located = vm::with(|vm| vm.locate_in(&cluster, key)).unwrap_or(Located::Nowhere);
     }
     if let Located::At(id, position) = located {
-        vm::with(|vm| {
-            let attempt = vm.pool_mut(id).and_then(|state| state.pool.start(position, now));
-            if let Some(attempt) = attempt {
-                vm.streams.put(context, Stream::Attempt(id, attempt));
-            }
+        let asked = vm::with(|vm| {
+            let state = vm.pool_mut(id)?;
+            let (attempt, asked) = (state.pool.start(position, now)?, state.patience.asked);
+            vm.streams.put(context, Stream::Attempt(id, attempt, false));
+            Some(asked)
         });
+        if asked.flatten() == Some(false) {
+            learn_patience(id);
+        }
     }
     true
 }
 
-/// The attempt's answer begins.
-pub(crate) fn answered(context: u32) {
-    let Ok(status) = host::header(Headers::Response, ":status", parse_status) else { return };
+fn learn_patience(id: PoolId) {
+    let millis = host::header(Headers::Request, TIMEOUT_HEADER, parse_number).unwrap_or(0);
+    let timeout = (millis > 0).then(|| Duration::from_millis(u64::from(millis)));
+    vm::with(|vm| {
+        if let Some(state) = vm.pool_mut(id) {
+            state.patience = Patience { asked: true, timeout };
+        }
+    });
+}
+
+/// The attempt's answer begins, and ends at once if it has no body.
+pub(crate) fn answered(context: u32, whole: bool) {
+    let Ok(status) = host::header(Headers::Response, ":status", parse_number) else { return };
     let now = now();
     let outcome = if status >= 500 { Outcome::Failure(FailureKind::Status) } else { Outcome::Success };
     vm::with(|vm| {
         // Out and in again: the pool is in the same state.
-        if let Some(Stream::Attempt(id, mut attempt)) = vm.streams.end(context) {
+        if let Some(Stream::Attempt(id, mut attempt, _)) = vm.streams.end(context) {
             if let Some(state) = vm.pool_mut(id) {
                 state.pool.answer(&mut attempt, now, outcome);
             }
-            vm.streams.put(context, Stream::Attempt(id, attempt));
+            vm.streams.put(context, Stream::Attempt(id, attempt, whole));
+        }
+    });
+}
+
+/// The attempt's answer has come to its end.
+#[cfg(feature = "response-body")]
+pub(crate) fn whole(context: u32) {
+    vm::with(|vm| {
+        if let Some(Stream::Attempt(_, _, whole)) = vm.streams.get_mut(context) {
+            *whole = true;
         }
     });
 }
 
 /// The attempt is over.
-pub(crate) fn ended(id: PoolId, attempt: Attempt) {
-    let watches_body = vm::with(|vm| vm.pool_mut(id).is_some_and(|state| state.pool.config().detect_truncated));
-    if attempt.answered() && watches_body != Some(true) {
-        // Its outcome is counted; the time no longer matters.
+pub(crate) fn ended(id: PoolId, attempt: Attempt, whole: bool) {
+    let ending = if !attempt.answered() {
+        unanswered(id, &attempt)
+    } else if whole
+        || vm::with(|vm| vm.pool_mut(id).is_some_and(|state| state.pool.config().detect_truncated)) != Some(true)
+    {
+        // Its outcome is known: no host call more.
         let started = attempt.started();
         vm::with(|vm| vm.finish(id, attempt, started, Ending::Complete));
         return;
-    }
-    let ending = if attempt.answered() { body_ending() } else { blame() };
+    } else if flags() & CLIENT_LEFT != 0 {
+        Ending::Abandoned
+    } else {
+        // The flags do not say so yet when an attempt is over; that its end never came does.
+        Ending::Failed(FailureKind::Truncated)
+    };
     let now = now();
     vm::with(|vm| vm.finish(id, attempt, now, ending));
 }
 
-/// How an answer's body ended.
-fn body_ending() -> Ending {
-    let flags = flags();
-    if flags & CLIENT_LEFT != 0 {
-        Ending::Abandoned
-    } else if flags & (PROTOCOL_ERROR | REMOTE_RESET | LOCAL_RESET) != 0 {
-        Ending::Failed(FailureKind::Truncated)
-    } else {
-        Ending::Complete
-    }
-}
-
-/// Whose fault it is that no answer came. A per-try timeout leaves no trace at all.
-pub(crate) fn blame() -> Ending {
-    let flags = flags();
-    if flags & (CLIENT_LEFT | OVERFLOW) != 0 {
+/// Whose fault it is that no answer came.
+fn unanswered(id: PoolId, attempt: &Attempt) -> Ending {
+    if flags() & CLIENT_LEFT != 0 {
         return Ending::Abandoned;
     }
-    let refused = host::property("upstream\0transport_failure_reason", |reason| !reason.is_empty()).unwrap_or(false);
-    Ending::Failed(if refused || flags & CONNECTION_FAILURE != 0 {
-        FailureKind::Connect
-    } else if flags & (REMOTE_RESET | LOCAL_RESET | PROTOCOL_ERROR) != 0 {
-        FailureKind::Reset
-    } else {
-        FailureKind::Timeout
-    })
+    // There is one as soon as there is a connection: refused, unreachable and not connected in time have none.
+    if host::property("upstream\0local_address", |_| ()).is_err() {
+        return Ending::Failed(FailureKind::Connect);
+    }
+    let waited = now().since(attempt.started());
+    let timeout = vm::with(|vm| {
+        let state = vm.pool_mut(id)?;
+        state.patience.asked = false;
+        state.patience.timeout
+    });
+    // Timers count whole milliseconds of another clock.
+    let broke = timeout.flatten().is_some_and(|timeout| waited < timeout.mul_f64(0.95));
+    Ending::Failed(if broke { FailureKind::Reset } else { FailureKind::Timeout })
 }
 
 fn flags() -> u64 {
     host::property("response\0flags", |bytes| bytes.try_into().map_or(0, u64::from_le_bytes)).unwrap_or(0)
 }
 
-/// A status as a number; 0 if it is none.
-pub(crate) fn parse_status(text: &[u8]) -> u32 {
+/// A header's value as a number; 0 if it is none.
+pub(crate) fn parse_number(text: &[u8]) -> u32 {
     core::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }

@@ -7,7 +7,7 @@
 use crate::abi::now;
 use crate::config::Observe;
 use crate::host::{self, Headers};
-use crate::observer::{blame, parse_status};
+use crate::observer::parse_number;
 use crate::streams::Stream;
 use crate::vm::{self, PoolId, Vm, key_of};
 use core::time::Duration;
@@ -100,18 +100,22 @@ fn refuse(refused: &Refused) -> bool {
 /// The final response's headers, in `observe: request`.
 pub(crate) fn answered(context: u32) {
     let now = now();
-    let status = host::header(Headers::Response, ":status", parse_status).unwrap_or(0);
+    let status = host::header(Headers::Response, ":status", parse_number).unwrap_or(0);
     let address = host::property("upstream\0address", key_of).ok();
     // Only a failure needs to be told from what the proxy or another filter answered by itself.
-    let blamed = status < 500 || host::property("response\0code_details", is_upstreams_doing).unwrap_or(true);
+    let outcome = if status < 500 {
+        Some(Outcome::Success)
+    } else {
+        let kind = host::property("response\0code_details", failure).unwrap_or(Some(FailureKind::Status));
+        kind.map(Outcome::Failure)
+    };
     vm::with(|vm| {
-        if !blamed || address.is_none() {
+        let (Some(outcome), Some(_)) = (outcome, address) else {
             if let Some(Stream::Request(pool, attempt, _)) = vm.streams.end(context) {
                 vm.finish(pool, attempt, now, Ending::Abandoned);
             }
             return;
-        }
-        let outcome = if status >= 500 { Outcome::Failure(FailureKind::Status) } else { Outcome::Success };
+        };
         if let Some(Stream::Request(id, attempt, candidates)) = vm.streams.end(context) {
             let attempt = credit(vm, id, attempt, &candidates, address, now, outcome);
             if let Some(attempt) = attempt {
@@ -160,22 +164,54 @@ fn credit(
     None
 }
 
-/// Answers of the router that stand for the endpoint's behaviour, and real answers; not those of other filters.
-fn is_upstreams_doing(details: &[u8]) -> bool {
-    [&b"via_upstream"[..], b"upstream_reset", b"upstream_per_try_timeout", b"response_timeout"]
-        .iter()
-        .any(|prefix| details.starts_with(prefix))
-        && !details.ends_with(b"{overflow}")
+/// What an error says of the endpoint, by the router's details: a real answer, or the router's own that stands for
+/// what the endpoint did. `None` for those of other filters and for limits of the proxy.
+fn failure(details: &[u8]) -> Option<FailureKind> {
+    let details = core::str::from_utf8(details).ok()?;
+    if details.starts_with("upstream_reset") {
+        if details.ends_with("{overflow}") {
+            return None;
+        }
+        let unconnected = details.contains("connection_failure") || details.contains("connection_timeout");
+        return Some(if unconnected { FailureKind::Connect } else { FailureKind::Reset });
+    }
+    if details.starts_with("upstream_per_try_timeout") || details.starts_with("response_timeout") {
+        return Some(FailureKind::Timeout);
+    }
+    details.starts_with("via_upstream").then_some(FailureKind::Status)
 }
 
-/// The request is over, in `observe: request`.
+/// The request is over, in `observe: request`. Without any answer, not even one of the proxy's own, its client left.
 pub(crate) fn ended(id: PoolId, attempt: Attempt) {
-    if attempt.answered() {
-        let started = attempt.started();
-        vm::with(|vm| vm.finish(id, attempt, started, Ending::Complete));
-        return;
+    let ending = if attempt.answered() { Ending::Complete } else { Ending::Abandoned };
+    let started = attempt.started();
+    vm::with(|vm| vm.finish(id, attempt, started, ending));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_tell_whose_fault_an_error_is_and_which() {
+        let cases = [
+            ("via_upstream", Some(FailureKind::Status)),
+            ("upstream_reset_before_response_started{connection_termination}", Some(FailureKind::Reset)),
+            ("upstream_reset_before_response_started{protocol_error}", Some(FailureKind::Reset)),
+            ("upstream_reset_before_response_started{connection_timeout}", Some(FailureKind::Connect)),
+            (
+                "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
+                Some(FailureKind::Connect),
+            ),
+            ("upstream_reset_before_response_started{overflow}", None),
+            ("upstream_per_try_timeout", Some(FailureKind::Timeout)),
+            ("response_timeout", Some(FailureKind::Timeout)),
+            ("no_healthy_upstream", None),
+            ("route_not_found", None),
+        ];
+        for (details, kind) in cases {
+            assert_eq!(failure(details.as_bytes()), kind, "{details}");
+        }
+        assert_eq!(failure(&[0xff]), None);
     }
-    let ending = blame();
-    let now = now();
-    vm::with(|vm| vm.finish(id, attempt, now, ending));
 }

@@ -81,7 +81,9 @@ fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
     }
     vm.ticked = Some(now);
     for stream in vm.streams.overdue(now) {
-        if let crate::streams::Stream::Attempt(id, attempt) | crate::streams::Stream::Request(id, attempt, _) = stream {
+        if let crate::streams::Stream::Attempt(id, attempt, _) | crate::streams::Stream::Request(id, attempt, _) =
+            stream
+        {
             vm.finish(id, attempt, now, Ending::Abandoned);
         }
     }
@@ -137,7 +139,8 @@ fn work(
 fn absorb(pool: &mut Pool, membership: &Membership, now: Time, period: Duration) -> bool {
     let stale_ms = (period.as_millis() as u64).saturating_mul(STALE_TICKS);
     let mut peers = MergedPool::new(pool.keys().collect());
-    let mut freshest = None;
+    // The sum is as old as its oldest part: taken for fresher, all workers would run to the same endpoint.
+    let mut oldest: Option<Time> = None;
     let mut leads = true;
     let name = &pool.config().name;
     for Member { worker, nonce } in membership.registry.members.iter().filter(|m| m.nonce != membership.nonce) {
@@ -147,10 +150,11 @@ fn absorb(pool: &mut Pool, membership: &Membership, now: Time, period: Duration)
             continue;
         }
         peers.add(&cell, false);
-        freshest = freshest.max(Some(Time::from_millis(cell.at_ms)));
+        let at = Time::from_millis(cell.at_ms);
+        oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
         leads &= membership.number < *worker;
     }
-    pool.absorb(&peers, freshest);
+    pool.absorb(&peers, oldest);
     leads
 }
 

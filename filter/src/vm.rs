@@ -7,7 +7,7 @@
 use crate::config::{Accepted, Observe, PoolSettings, Role};
 use crate::shared::Worker;
 use crate::streams::{ContextHasher, Streams};
-use crate::{metrics, tick};
+use crate::{metrics, observer, tick};
 use core::cell::RefCell;
 use core::hash::BuildHasherDefault;
 use plimsoll_engine::{Attempt, Ending, Pool, Rng, Time, address_key};
@@ -104,6 +104,8 @@ pub struct PoolState {
     pub pool: Pool,
     /// Where its attempts are watched.
     pub observe: Observe,
+    /// How long the proxy waits for its attempts.
+    pub patience: observer::Patience,
     /// Hash of the configuration that it is from.
     pub generation: u64,
     /// What the tick keeps for it.
@@ -195,6 +197,7 @@ impl Vm {
             state: Some(PoolState {
                 pool: Pool::new(settings.engine.clone()),
                 observe: settings.observe,
+                patience: observer::Patience::default(),
                 generation,
                 sharing: tick::PoolSharing::new(&settings.engine.name),
                 metrics: metrics::PoolMetrics::default(),

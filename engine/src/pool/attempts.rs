@@ -109,7 +109,9 @@ impl Pool {
         }
         let since_start = now.since(attempt.started);
         match (core::mem::replace(&mut attempt.answer, Answer::Counted), ending) {
-            (Answer::Held(latency), Ending::Complete) => self.settle(&attempt, now, latency, Outcome::Success),
+            (Answer::Held(latency), Ending::Complete) => {
+                self.settle(&attempt, attempt.started.after(latency), latency, Outcome::Success);
+            }
             // A head without an ending that says more: the answer came, so it was one.
             (Answer::None, Ending::Complete) => self.settle(&attempt, now, since_start, Outcome::Success),
             (Answer::None | Answer::Held(_), Ending::Failed(kind)) => {

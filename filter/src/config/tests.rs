@@ -44,7 +44,7 @@ fn observer_and_admin_need_only_their_role() {
     for role in ["observer", "admin"] {
         assert!(Accepted::parse(format!(r#"{{"role":"{role}"}}"#).as_bytes()).is_ok());
         let both = LEAST.replacen('{', &format!(r#"{{"role":"{role}","#), 1);
-        assert!(error(&both).contains("only role \"picker\" has pools"));
+        assert!(error(&both).contains("only role picker has it"));
     }
 }
 

@@ -17,12 +17,14 @@ pub(super) fn accept(value: &Value) -> Result<Accepted, String> {
     let root = Node::root(value).object(&["role", "tick", "pools"])?;
     let roles = [("picker", Role::Picker), ("observer", Role::Observer), ("admin", Role::Admin)];
     let role = root.or("role", Role::default(), |node| node.choice(&roles))?;
+    if role != Role::Picker
+        && let Some(node) = root.get("tick").or_else(|| root.get("pools"))
+    {
+        return Err(format!("{}: only role picker has it; observer and admin use the picker's", node.path));
+    }
     let ticks = Duration::from_millis(10)..=Duration::from_secs(1);
     let tick = root.or("tick", DEFAULT_TICK, |node| node.duration(ticks))?;
     let pools = root.or("pools", Vec::new(), Node::list)?;
-    if role != Role::Picker && !pools.is_empty() {
-        return Err("pools: only role \"picker\" has pools; observer and admin use the picker's".into());
-    }
     if (role == Role::Picker && pools.is_empty()) || pools.len() > MAX_POOLS {
         return Err(format!("pools: {} given, a picker needs 1 to {MAX_POOLS}", pools.len()));
     }
@@ -66,9 +68,16 @@ fn pool(node: &Node) -> Result<PoolSettings, String> {
         minimum_samples: pool.or("minimum_samples", defaults.minimum_samples, |node| node.whole(1..=1_000_000))?,
         name,
     };
-    if engine.detect_truncated && observe == Observe::Request {
+    if engine.detect_truncated {
         let at = pool.at("detect_truncated");
-        return Err(format!("{at}: true needs observe: \"attempt\", this pool has \"request\""));
+        if observe == Observe::Request {
+            return Err(format!("{at}: true needs observe: \"attempt\", this pool has \"request\""));
+        }
+        if !cfg!(feature = "response-body") {
+            return Err(format!(
+                "{at}: true needs the build that sees bodies, plimsoll-body.wasm; allowed here is false"
+            ));
+        }
     }
     Ok(PoolSettings { engine, observe })
 }

@@ -1,6 +1,8 @@
 //! Envoy's configuration for a run: the repository's `envoy/envoy.yaml`, the very file that users copy, with
 //! ports, endpoints, paths and the pool changed by name. What a test proves about it therefore holds for users.
 
+mod edit;
+
 use super::patch::{self, Object};
 use super::ports;
 use anyhow::{Context, Result};

@@ -6,6 +6,8 @@
 //! it lacks on purpose: any knowledge of the filter beyond its file name and its admin API.
 
 pub mod admin;
+#[cfg(feature = "browser")]
+pub mod browser;
 pub mod burst;
 pub mod config;
 pub mod connection;
@@ -19,6 +21,8 @@ pub mod summary;
 pub mod upstream;
 
 pub use admin::AdminClient;
+#[cfg(feature = "browser")]
+pub use browser::Browser;
 pub use burst::{Burst, BurstReport};
 pub use config::{EnvoyConfig, FailurePolicy, workspace_root};
 pub use envoy::Envoy;

@@ -14,6 +14,10 @@ use crate::host::{Headers, Value};
 /// A refusal on the same machine takes about this long.
 const REFUSAL: Duration = Duration::from_micros(200);
 const REFUSED: &str = "delayed connect error: Connection refused";
+/// Known as soon as there is a connection.
+const LOCAL_ADDRESS: &str = "127.0.0.1:40000";
+/// In this header the router tells the endpoint how long it will wait.
+const TIMEOUT_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
 const BODY: &[u8] = b"ok\n";
 
 impl Proxy {
@@ -35,6 +39,9 @@ impl Proxy {
         self.observe_start(id, &endpoint, number);
         let attempt = Attempt { request: id, number, endpoint: &endpoint, elapsed: started, headers: &headers };
         let behaviour = (self.cluster.script(at))(attempt, &mut self.rng);
+        if !matches!(behaviour, Behaviour::Refuse) {
+            self.tell_observer(id, "upstream.local_address", LOCAL_ADDRESS.into());
+        }
         self.schedule_behaviour(id, number as usize, behaviour);
         if let Some(timeout) = self.setup.per_try_timeout {
             let (attempt, what) = (number as usize, FromUpstream::PerTryTimeout);
@@ -44,7 +51,10 @@ impl Proxy {
 
     fn observe_start(&mut self, id: RequestId, endpoint: &str, number: u32) {
         let Some(exchange) = self.exchanges.get(&id) else { return };
-        let (thread, headers, body) = (exchange.thread, exchange.headers.clone(), exchange.body.clone());
+        let (thread, mut headers, body) = (exchange.thread, exchange.headers.clone(), exchange.body.clone());
+        if let Some(timeout) = self.setup.per_try_timeout {
+            headers.set(TIMEOUT_HEADER, timeout.as_millis().to_string());
+        }
         let root = self.setup.upstream.as_ref().and_then(|plugin| self.threads[thread].root(&plugin.root_id));
         let Some(root) = root else { return };
         let cluster = self.cluster.name.clone();

@@ -1,0 +1,103 @@
+//! Takes the picture of the dashboard for the README: `docs/dashboard.png`.
+//!
+//! ```sh
+//! cargo xtask build && cargo run --release -p plimsoll-host-tests --bin screenshot
+//! ```
+//!
+//! Eight sample upstreams under load, of which one has been slow, one has refused and come back, and one fails and
+//! is ejected when the picture is taken. Needs an Envoy, a Chromium and a chromedriver: `cargo xtask doctor`.
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use plimsoll_host_tests::bed::browser::until;
+use plimsoll_host_tests::bed::{Behaviour, Browser, Envoy, EnvoyConfig, Latency, Load, Upstream, workspace_root};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// Mean latencies in milliseconds; different, so that the chart's lines lie apart.
+const LATENCIES_MS: [f64; 8] = [5.0, 6.0, 4.0, 8.0, 5.0, 7.0, 10.0, 4.5];
+const RATE: f64 = 200.0;
+/// The slow one is slower by this.
+const SLOWER: f64 = 6.0;
+/// The last entry is when the picture is due: by then the chart holds 45 s. An ejection lasts 10 s at first and 15 s
+/// after a failed probe, so `order-5` is out from 24 s to the end but for a moment at 34 s.
+const STORY: [(u64, usize, Behaviour); 6] = [
+    (6, 6, Behaviour::Refusing),
+    (10, 6, Behaviour::Healthy),
+    (14, 1, Behaviour::Slow { factor: SLOWER }),
+    (24, 4, Behaviour::Failing { status: 503, fraction: 1.0 }),
+    (28, 1, Behaviour::Healthy),
+    (44, 1, Behaviour::Healthy),
+];
+/// Everything is over by then, whatever happens.
+const LONGEST: Duration = Duration::from_secs(120);
+/// What the repository is willing to carry.
+const LARGEST: usize = 300 * 1024;
+
+/// Takes the picture of the dashboard.
+#[derive(Parser)]
+#[command(name = "screenshot")]
+struct Options {
+    /// Where to write it; docs/dashboard.png of this repository unless given
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Width of the page in pixels
+    #[arg(long, default_value_t = 1440, value_parser = clap::value_parser!(u32).range(320..=4_000))]
+    width: u32,
+    /// Colour scheme
+    #[arg(long, default_value = "light", value_parser = ["light", "dark"])]
+    scheme: String,
+}
+
+// One thread: Envoy and the browser end with the thread that started them.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let picture = tokio::time::timeout(LONGEST, take(&options)).await.context("this takes too long")??;
+    let out = options.out.unwrap_or_else(|| workspace_root().join("docs/dashboard.png"));
+    let size = picture.len();
+    ensure!(size <= LARGEST, "the picture has {size} bytes, more than {LARGEST}");
+    std::fs::write(&out, picture).with_context(|| format!("cannot write {}", out.display()))?;
+    println!("{}: {size} bytes", out.display());
+    Ok(())
+}
+
+async fn take(options: &Options) -> Result<Vec<u8>> {
+    let mut upstreams = Vec::new();
+    for ((number, milliseconds), seed) in (1..).zip(LATENCIES_MS).zip(1..) {
+        let latency = Latency::Exponential(Duration::from_secs_f64(milliseconds / 1000.0));
+        upstreams.push(Upstream::start(&format!("order-{number}"), latency, seed).await?);
+    }
+    let addresses: Vec<SocketAddr> = upstreams.iter().map(Upstream::address).collect();
+    let config = EnvoyConfig::from_repo()?.endpoints(&addresses).pool(json!({"strategy": "peak_ewma"}));
+    let envoy = Envoy::start(&config, 2).await?;
+    let browser = Browser::start().await?;
+    browser.colour_scheme(&options.scheme).await?;
+    browser.viewport(options.width, 1000).await?;
+    let _load = Load::new(envoy.public(), RATE, LONGEST).start()?;
+    browser.open(&format!("http://{}/", envoy.dashboard())).await?;
+    let start = Instant::now();
+    for (second, upstream, behaviour) in STORY {
+        sleep_until(start + Duration::from_secs(second)).await;
+        upstreams[upstream].set(behaviour).await?;
+    }
+    let circuit = r#"return document.querySelector('[data-endpoint="order-5"]')?.dataset.circuit ?? "no row";"#;
+    let look = async || browser.run::<String>(circuit, vec![]).await;
+    until("order-5 to be ejected", Duration::from_secs(20), look, |circuit| circuit == "open").await?;
+    fit_to_page(&browser, options.width).await?;
+    let picture = browser.screenshot().await?;
+    let lines = browser.console().await?;
+    ensure!(!lines.iter().any(|line| line.is_severe()), "the page logged errors: {lines:#?}");
+    Ok(picture)
+}
+
+/// Makes the window as tall as the page, and waits for the next poll to draw the chart at its new size.
+async fn fit_to_page(browser: &Browser, width: u32) -> Result<()> {
+    let height: u32 = browser.run("return document.documentElement.scrollHeight;", vec![]).await?;
+    browser.viewport(width, height.clamp(400, 4_000)).await?;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! What stands on the page, read through the `data-testid` hooks, and what the page was answered.
+
+use crate::stage::Stage;
+use anyhow::{Context, Result};
+use plimsoll_snapshot::Snapshot;
+use serde::Deserialize;
+
+const ROWS: &str = r#"
+    const text = (row, name) => {
+        const cell = row.querySelector(`[data-testid="${name}"]`);
+        return cell === null ? "" : cell.textContent.replace(/\s+/g, " ").trim();
+    };
+    return [...document.querySelectorAll('[data-testid="endpoint-row"]')].map(row => ({
+        endpoint: row.dataset.endpoint, data_status: row.dataset.status, data_circuit: row.dataset.circuit,
+        text: row.textContent.replace(/\s+/g, " "), pool: row.closest('[data-testid="pool"]').dataset.pool,
+        status: text(row, "status"), score: text(row, "score"), circuit: text(row, "circuit"),
+        share: text(row, "share"), in_flight: text(row, "in-flight"), rate: text(row, "rate"),
+        failure: text(row, "failure"), p50: text(row, "p50"), p90: text(row, "p90"), p99: text(row, "p99"),
+        transition: text(row, "transition"),
+    }));"#;
+
+const EVENTS: &str = r#"
+    return [...document.querySelectorAll('[data-testid="events"] [data-testid="event"]')].map(event => ({
+        seq: Number(event.dataset.seq), text: event.textContent.replace(/\s+/g, " ").trim(),
+    }));"#;
+
+pub(crate) const BANNER: &str = r#"
+    const banner = document.querySelector('[data-testid="banner"]');
+    const main = getComputedStyle(document.querySelector("main"));
+    return {
+        state: banner === null ? null : banner.dataset.state,
+        text: banner === null ? "" : banner.textContent.replace(/\s+/g, " ").trim(),
+        opacity: Number(main.opacity), rows: document.querySelectorAll('[data-testid="endpoint-row"]').length,
+    };"#;
+
+const CHART: &str = r#"
+    const canvas = document.querySelector('[data-testid="chart"]');
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    const colours = new Set();
+    let ink = 0, hash = 0;
+    for (let at = 0; at < pixels.length; at += 4) {
+        if (pixels[at + 3] === 0) continue;
+        ink += 1;
+        const colour = (pixels[at] << 16 | pixels[at + 1] << 8 | pixels[at + 2]) >>> 0;
+        if (pixels[at + 3] === 255) colours.add(colour);
+        hash = (Math.imul(hash, 31) + colour + at) | 0;
+    }
+    return {
+        width: canvas.width, height: canvas.height, ink, hash, colours: colours.size,
+        words: canvas.getAttribute("aria-label"),
+        metric: document.querySelector('[data-testid="chart-metric"]').value,
+    };"#;
+
+/// Listens to the answers that the page gets, and lets a test change them on their way.
+const LISTEN: &str = r#"
+    const ask = window.fetch;
+    window.heard = [];
+    window.change = text => text;
+    window.fetch = async (...question) => {
+        const answer = await ask(...question);
+        if (!String(question[0]).endsWith("/snapshot")) return answer;
+        const text = window.change(await answer.text());
+        window.heard.push(text);
+        return new Response(text, { status: answer.status });
+    };"#;
+
+/// One endpoint's row; the texts as a reader sees them.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) pool: String,
+    pub(crate) endpoint: String,
+    pub(crate) data_status: String,
+    pub(crate) data_circuit: String,
+    pub(crate) text: String,
+    pub(crate) status: String,
+    pub(crate) score: String,
+    pub(crate) circuit: String,
+    pub(crate) share: String,
+    pub(crate) in_flight: String,
+    pub(crate) rate: String,
+    pub(crate) failure: String,
+    pub(crate) p50: String,
+    pub(crate) p90: String,
+    pub(crate) p99: String,
+    pub(crate) transition: String,
+}
+
+impl Row {
+    /// The status is this word, for programs and for people.
+    pub(crate) fn is(&self, status: &str) -> bool {
+        self.data_status == status && self.status == status
+    }
+}
+
+/// One item of the event list.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct EventItem {
+    pub(crate) seq: u64,
+    pub(crate) text: String,
+}
+
+/// The banner, if there is one, and how the data below it looks.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Banner {
+    pub(crate) state: Option<String>,
+    pub(crate) text: String,
+    pub(crate) opacity: f64,
+    pub(crate) rows: usize,
+}
+
+impl Banner {
+    /// It says so, and the data looks old.
+    pub(crate) fn is(&self, state: &str) -> bool {
+        self.state.as_deref() == Some(state) && self.opacity < 0.8
+    }
+
+    /// There is none, and the data looks new.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.state.is_none() && self.opacity > 0.99
+    }
+}
+
+/// The chart's canvas.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Chart {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Pixels that are not transparent.
+    pub(crate) ink: u64,
+    /// Of all of those.
+    pub(crate) hash: i64,
+    /// Different opaque colours.
+    pub(crate) colours: u32,
+    /// What a screen reader is told.
+    pub(crate) words: String,
+    pub(crate) metric: String,
+}
+
+impl Stage {
+    pub(crate) async fn rows(&self) -> Result<Vec<Row>> {
+        self.browser.run(ROWS, vec![]).await
+    }
+
+    /// Newest first.
+    pub(crate) async fn events(&self) -> Result<Vec<EventItem>> {
+        self.browser.run(EVENTS, vec![]).await
+    }
+
+    pub(crate) async fn banner(&self) -> Result<Banner> {
+        self.browser.run(BANNER, vec![]).await
+    }
+
+    pub(crate) async fn chart(&self) -> Result<Chart> {
+        self.browser.run(CHART, vec![]).await
+    }
+
+    /// From now on [`Stage::heard`] has the page's last answer, and [`Stage::change_answers`] works.
+    pub(crate) async fn listen(&self) -> Result<()> {
+        self.browser.run::<()>(LISTEN, vec![]).await
+    }
+
+    /// The last snapshot that the page got.
+    pub(crate) async fn heard(&self) -> Result<Option<Snapshot>> {
+        let text: Option<String> = self.browser.run("return window.heard.at(-1) ?? null;", vec![]).await?;
+        text.map(|text| serde_json::from_str(&text).context("the page got no snapshot")).transpose()
+    }
+
+    /// Puts every further answer through this JavaScript function, from text to text.
+    pub(crate) async fn change_answers(&self, function: &str) -> Result<()> {
+        self.browser.run::<()>(&format!("window.change = {function};"), vec![]).await
+    }
+}
+
+/// The number that a cell begins with; absent where it shows a dash.
+pub(crate) fn number(cell: &str) -> Option<f64> {
+    let digits = cell.trim_start_matches(['<', '>']).replace(' ', "");
+    let end = digits.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}

@@ -1,0 +1,9 @@
+//! The filter in a real Envoy, with real upstreams and clients: what a user would notice. One Envoy per test, so run
+//! them one at a time (`--test-threads=1`), or they measure each other. Needs `cargo xtask build`, and an Envoy in
+//! `ENVOY` or on the PATH.
+
+mod e2e {
+    mod support;
+
+    mod explore;
+}

@@ -1,8 +1,8 @@
 //! Peak-sensitive latency average, as in Finagle's `Peak EWMA` and tower's: a slower answer counts at once and in
-//! full, faster ones wear the value down over [`TAU`]. Reading decays towards zero without changing state, so an
+//! full, faster ones wear the value down over `TAU`. Reading decays towards zero without changing state, so an
 //! endpoint that was avoided long enough is tried again.
 //!
-//! A failure counts as [`PENALTY`], not as its latency: otherwise the endpoint that fails fastest looks best and draws
+//! A failure counts as `PENALTY_US`, not as its latency: otherwise the endpoint that fails fastest looks best and draws
 //! all traffic. The first success afterwards clears the penalty.
 
 use crate::time::{Time, micros};

@@ -1,7 +1,7 @@
 //! The host calls that the filter uses (proxy-wasm ABI 0.2.1), each as a function that returns a `Result`: no status
 //! that a host may give, and nothing that a client sends, can trap the VM here.
 //!
-//! Values that the host returns are written into one buffer of this VM where they fit ([`allocate`]), because a host
+//! Values that the host returns are written into one buffer of this VM where they fit (`allocate`), because a host
 //! call returns at most one value and we copy out what we need before the next call. Natively, every call fails with
 //! [`Failure::Unsupported`]: the crate then builds for tests of its pure parts.
 

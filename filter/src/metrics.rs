@@ -1,5 +1,5 @@
 //! The proxy's metrics, flushed once a second by the tick: `plimsoll.pool.<pool>.…`, and per endpoint
-//! `plimsoll.pool.<pool>.endpoint.<id>.…` for the first [`MAX_ENDPOINTS`] of a pool, because a proxy never forgets a
+//! `plimsoll.pool.<pool>.endpoint.<id>.…` for the first `MAX_ENDPOINTS` of a pool, because a proxy never forgets a
 //! metric. Counters: every worker adds its own part. Gauges are one value for all workers, so one worker sets them,
 //! from all workers' counts.
 

@@ -1,9 +1,16 @@
 //! The filter in a real Envoy, with real upstreams and clients: what a user would notice. One Envoy per test, so run
 //! them one at a time (`--test-threads=1`), or they measure each other. Needs `cargo xtask build`, and an Envoy in
-//! `ENVOY` or on the PATH.
+//! `ENVOY` or on the PATH; `cargo xtask test` brings both.
 
 mod e2e {
+    mod admin;
+    mod circuits;
+    mod in_flight;
+    mod metrics;
+    mod outcomes;
+    mod pools;
+    mod routing;
     mod support;
-
-    mod explore;
+    mod traps;
+    mod updates;
 }

@@ -29,8 +29,9 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     route.get_clippy()?;
     for package in ["plimsoll-filter", "plimsoll-dashboard"] {
         let mut clippy = route.cargo("clippy");
-        // In the profile that ships, whose macros and build scripts `dist` has compiled already.
-        clippy.args(["--package", package, "--profile", "wasm-small", "--", "-D", "warnings"]);
+        // In the profile that ships, whose macros and build scripts `dist` has compiled already; with the
+        // features that the native clippy leaves out.
+        clippy.args(["--package", package, "--profile", "wasm-small", "--all-features", "--", "-D", "warnings"]);
         step(&format!("clippy for wasm, {package}"), &mut clippy)?;
     }
     timed("filter that traps, for tests", || dist::trapping_filter(&route))?;
@@ -39,19 +40,14 @@ pub(crate) fn run(fast: bool) -> Result<()> {
         documentation.args(["doc", "--locked", "--no-deps", "--workspace"]);
         step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
     }
-    step("tests", tests().args(["--lib", "--bins"]).args(ordinary_tests()?))?;
     step("documentation tests", tests().arg("--doc"))?;
-    let Some(tools) = tools else { return Ok(()) };
-    real_process_tests(&tools)
-}
-
-/// The last step: the test runner's own summary is the end of the output.
-fn real_process_tests(tools: &Tools) -> Result<()> {
-    println!("==> tests with real processes: {}", REAL_PROCESSES.join(", "));
-    let mut command = tests();
-    command.args(REAL_PROCESSES.iter().flat_map(|name| ["--test", name]));
-    command.args(["--", "--test-threads=1"]);
-    checked("tests with real processes", tools.hand_to(&mut command))
+    let mut ordinary = tests();
+    ordinary.args(["--lib", "--bins"]).args(ordinary_tests()?);
+    let Some(tools) = tools else { return last_step("tests", &mut ordinary) };
+    step("tests", &mut ordinary)?;
+    let mut real = tests();
+    real.args(REAL_PROCESSES.iter().flat_map(|name| ["--test", name])).args(["--", "--test-threads=1"]);
+    last_step("tests with real processes", tools.hand_to(&mut real))
 }
 
 /// Programs that the tests with real processes need.
@@ -75,6 +71,12 @@ impl Tools {
 
 fn step(name: &str, command: &mut Command) -> Result<()> {
     timed(name, || checked(name, command))
+}
+
+/// A step after which nothing is printed: the test runner's own summary is the end of the output.
+fn last_step(name: &str, command: &mut Command) -> Result<()> {
+    println!("==> {name}");
+    checked(name, command)
 }
 
 /// Always the whole workspace, whatever is selected after it: with another set of packages cargo would

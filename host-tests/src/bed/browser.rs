@@ -64,7 +64,8 @@ impl Browser {
         let programs = Programs::start().await?;
         let client = timeout(PATIENCE, connect(&programs)).await.context("no session in time");
         let client = client.and_then(|inner| inner);
-        let client = client.with_context(|| format!("chromedriver has no session; logs end with\n{}", programs.tail()))?;
+        let client =
+            client.with_context(|| format!("chromedriver has no session; logs end with\n{}", programs.tail()))?;
         Ok(Self { client, _programs: programs })
     }
 

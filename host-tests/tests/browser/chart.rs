@@ -1,5 +1,6 @@
 //! The chart is drawn, moves, and can be used without a mouse.
 
+use crate::page::Chart;
 use crate::stage::{ENDPOINTS, SOON, Stage};
 use anyhow::{Result, bail};
 use plimsoll_host_tests::bed::browser::{Key, until};
@@ -17,9 +18,8 @@ async fn the_chart_is_drawn_and_moves() -> Result<()> {
     let stage = Stage::start(json!({})).await?;
     let look = async || stage.chart().await;
     // A tenth of a per cent of the pixels: axes alone are less, and have fewer colours than there are lines.
-    let drawn = |chart: &crate::page::Chart| {
-        chart.ink * 1000 > u64::from(chart.width * chart.height) && chart.colours as usize > ENDPOINTS
-    };
+    let drawn =
+        |chart: &Chart| chart.ink * 1000 > u64::from(chart.width * chart.height) && chart.colours as usize > ENDPOINTS;
     let first = until("the chart to have lines", SOON, look, drawn).await?;
     assert!(first.words.contains("order-1"), "the chart in words: {}", first.words);
     until("the chart to move", SOON, look, |chart| chart.hash != first.hash && drawn(chart)).await?;
@@ -35,7 +35,7 @@ async fn the_keyboard_reaches_the_metric_and_the_rows() -> Result<()> {
     let before = stage.chart().await?;
     stage.browser.press(Key::Down).await?;
     let after = until("another metric", SOON, look, |chart| chart.metric != before.metric).await?;
-    let redrawn = |chart: &crate::page::Chart| chart.words != before.words && chart.hash != before.hash;
+    let redrawn = |chart: &Chart| chart.words != before.words && chart.hash != before.hash;
     until("the chart of the other metric", SOON, look, redrawn).await?;
     stage.browser.press(Key::Up).await?;
     until("the first metric again", SOON, look, |chart| chart.metric == before.metric).await?;

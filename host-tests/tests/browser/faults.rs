@@ -1,6 +1,6 @@
 //! A fault is injected, and the page says what the filter does about it, and why; then it is over.
 
-use crate::page::EventItem;
+use crate::page::{EventItem, Row};
 use crate::stage::{SOON, Stage};
 use anyhow::Result;
 use plimsoll_host_tests::bed::Behaviour;
@@ -21,13 +21,13 @@ async fn a_failing_endpoint_is_shown_as_ejected_and_later_as_back() -> Result<()
 
     stage.upstreams[1].set(Behaviour::Failing { status: 503, fraction: 1.0 }).await?;
     let row = async || stage.row("order-2").await;
-    let ejected = until("order-2 to be ejected", SOON, row, |row| row.is("unhealthy") && row.data_circuit == "open");
-    let ejected = ejected.await?;
+    let out = |row: &Row| row.is("unhealthy") && row.data_circuit == "open";
+    let ejected = until("order-2 to be ejected", SOON, row, out).await?;
     assert!(ejected.circuit.starts_with("open"), "{ejected:?}");
     for word in ["closed → open", "in a row", "5xx answer"] {
         assert!(ejected.transition.contains(word), "no {word:?} in {:?}", ejected.transition);
     }
-    let failed = |row: &crate::page::Row| row.failure != "–" && !row.failure.starts_with('0');
+    let failed = |row: &Row| row.failure != "–" && !row.failure.starts_with('0');
     until("failures in the row of order-2", SOON, row, failed).await?;
     event(&stage, "closed → open").await?;
     for bystander in stage.rows().await?.iter().filter(|row| row.endpoint != "order-2") {
@@ -35,8 +35,8 @@ async fn a_failing_endpoint_is_shown_as_ejected_and_later_as_back() -> Result<()
     }
 
     stage.upstreams[1].set(Behaviour::Healthy).await?;
-    let back = until("order-2 to be back", RECOVERY, row, |row| row.is("healthy") && row.data_circuit == "closed");
-    let back = back.await?;
+    let well = |row: &Row| row.is("healthy") && row.data_circuit == "closed";
+    let back = until("order-2 to be back", RECOVERY, row, well).await?;
     assert!(back.transition.contains("half-open → closed"), "{:?}", back.transition);
     assert!(back.transition.contains("probes passed"), "{:?}", back.transition);
     event(&stage, "half-open → closed").await?;

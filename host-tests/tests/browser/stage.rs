@@ -1,8 +1,8 @@
 //! What every test here needs: upstreams, Envoy with the filter, load, and a browser that has opened the page.
 
 use crate::page::Row;
-use anyhow::{Result, ensure};
-use plimsoll_host_tests::bed::browser::until;
+use anyhow::{Context, Result, ensure};
+use plimsoll_host_tests::bed::browser::{ConsoleLine, until};
 use plimsoll_host_tests::bed::{Browser, Envoy, EnvoyConfig, Latency, Load, LoadRun, Upstream};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -44,7 +44,12 @@ impl Stage {
         browser.open(&format!("http://{}/", envoy.dashboard())).await?;
         let stage = Self { browser, envoy, config, upstreams, load };
         let all_judged = |rows: &Vec<Row>| rows.len() == ENDPOINTS && rows.iter().all(|row| row.is("healthy"));
-        until("every endpoint to be healthy", SOON, async || stage.rows().await, all_judged).await?;
+        let judged = until("every endpoint to be healthy", SOON, async || stage.rows().await, all_judged).await;
+        if judged.is_err() {
+            // A page that shows nothing has mostly said why.
+            let console = stage.browser.console().await?;
+            judged.with_context(|| format!("the page has logged {console:#?}"))?;
+        }
         Ok(stage)
     }
 
@@ -55,13 +60,10 @@ impl Stage {
 
     /// The same after the connection was cut on purpose: the browser reports each request that failed.
     pub(crate) async fn finish_after_cut(&self) -> Result<()> {
-        self.finished(|line| line.is_network()).await
+        self.finished(ConsoleLine::is_network).await
     }
 
-    async fn finished(
-        &self,
-        excused: impl Fn(&plimsoll_host_tests::bed::browser::ConsoleLine) -> bool,
-    ) -> Result<()> {
+    async fn finished(&self, excused: impl Fn(&ConsoleLine) -> bool) -> Result<()> {
         let lines = self.browser.console().await?;
         let errors: Vec<_> = lines.iter().filter(|line| line.is_severe() && !excused(line)).collect();
         ensure!(errors.is_empty(), "the page logged errors: {errors:#?}");
@@ -77,7 +79,7 @@ impl Stage {
     pub(crate) async fn row(&self, endpoint: &str) -> Result<Row> {
         let mut rows = self.rows().await?;
         let place = rows.iter().position(|row| row.endpoint == endpoint);
-        let place = anyhow::Context::with_context(place, || format!("no row of {endpoint} among {rows:#?}"))?;
+        let place = place.with_context(|| format!("no row of {endpoint} among {rows:#?}"))?;
         Ok(rows.swap_remove(place))
     }
 }

@@ -1,8 +1,8 @@
 //! Old data is called old: when nobody publishes, when answers repeat, when Envoy hangs and when it is gone. When
 //! the cause ends, so does the banner, without a reload.
 
-use crate::page::Banner;
-use crate::stage::{ENDPOINTS, SOON, Stage};
+use crate::page::{BANNER, Banner, Row};
+use crate::stage::{ENDPOINTS, RATE, SOON, Stage};
 use anyhow::{Context, Result, ensure};
 use plimsoll_host_tests::bed::browser::until;
 use plimsoll_host_tests::bed::{Envoy, Load};
@@ -63,16 +63,16 @@ async fn a_hanging_envoy_is_called_lost_and_the_page_recovers() -> Result<()> {
 async fn a_dead_envoy_is_called_lost_and_its_successor_is_found() -> Result<()> {
     let Stage { browser, envoy, config, upstreams, load } = Stage::start(json!({})).await?;
     drop((load, envoy));
-    let gone = async || browser.run::<Banner>(crate::page::BANNER, vec![]).await;
+    let gone = async || browser.run::<Banner>(BANNER, vec![]).await;
     let lost = until("the banner over a dead Envoy", NOTICED, gone, |banner| banner.is("lost")).await?;
     assert_eq!(lost.rows, ENDPOINTS, "the last data stays: {lost:?}");
     assert!(lost.text.contains("old"), "the age of the data is missing: {lost:?}");
 
     let envoy = Envoy::start(&config, 2).await?;
-    let load = Some(Load::new(envoy.public(), crate::stage::RATE, Duration::from_secs(60)).start()?);
+    let load = Some(Load::new(envoy.public(), RATE, Duration::from_secs(60)).start()?);
     let stage = Stage { browser, envoy, config, upstreams, load };
     banner(&stage, "no banner once an Envoy is back", Banner::is_absent).await?;
-    let judged = |rows: &Vec<crate::page::Row>| rows.iter().all(|row| row.is("healthy") && row.rate != "0.0 /s");
+    let judged = |rows: &Vec<Row>| rows.iter().all(|row| row.is("healthy") && row.rate != "0.0 /s");
     until("figures of the new Envoy", SOON, async || stage.rows().await, judged).await?;
     stage.finish_after_cut().await
 }

@@ -10,8 +10,11 @@ use plimsoll_host_tests::bed::{Burst, Envoy, EnvoyConfig, Latency, Load, Record,
 use plimsoll_snapshot::{CircuitState, Endpoint, Event, Pool, Snapshot};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// The header that steers.
 pub(super) const HEADER: &str = "x-plimsoll-endpoint";
@@ -38,7 +41,12 @@ impl Bed {
         configure: impl FnOnce(EnvoyConfig) -> EnvoyConfig,
     ) -> Self {
         let (config, upstreams) = prepare(endpoints).await;
-        let envoy = Envoy::start(&configure(config), workers).await.unwrap_or_else(|error| panic!("{error:#}"));
+        Self::with(&configure(config), workers, upstreams).await
+    }
+
+    /// Starts an Envoy beside upstreams that are there already.
+    pub(super) async fn with(config: &EnvoyConfig, workers: u32, upstreams: Vec<Upstream>) -> Self {
+        let envoy = Envoy::start(config, workers).await.unwrap_or_else(|error| panic!("{error:#}"));
         Self { envoy, upstreams }
     }
 
@@ -111,6 +119,45 @@ impl Bed {
     }
 }
 
+/// Traffic that goes on until it is stopped, which lets the requests under way end. In pieces of half a second, each
+/// with connections of its own, so that all workers get some.
+pub(super) struct Traffic {
+    stopped: Arc<AtomicBool>,
+    task: JoinHandle<Vec<Record>>,
+}
+
+impl Traffic {
+    /// So many requests a second.
+    pub(super) fn start(bed: &Bed, rate: f64) -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let piece = bed.load(rate, Duration::from_millis(500));
+        let task = tokio::spawn({
+            let stopped = Arc::clone(&stopped);
+            async move {
+                let mut records = Vec::new();
+                while !stopped.load(Ordering::Relaxed) {
+                    let piece = Load { seed: 1 + records.len() as u64, ..piece.clone() };
+                    records.extend(piece.start().unwrap().finish().await.unwrap());
+                }
+                records
+            }
+        });
+        Self { stopped, task }
+    }
+
+    /// What all clients saw.
+    pub(super) async fn stop(mut self) -> Vec<Record> {
+        self.stopped.store(true, Ordering::Relaxed);
+        (&mut self.task).await.unwrap()
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 /// The repository's configuration with so many fresh upstreams as endpoints.
 pub(super) async fn prepare(endpoints: usize) -> (EnvoyConfig, Vec<Upstream>) {
     let mut upstreams = Vec::new();
@@ -131,6 +178,14 @@ pub(super) async fn until<T>(limit: Duration, what: &str, mut look: impl AsyncFn
             Err(_) => tokio::time::sleep(POLL).await,
         }
     }
+}
+
+/// Waits until all workers must know what one of them, or an update, said at this time (Unix milliseconds). The bound is
+/// three ticks: one until every worker reads what is shared, two for timers of a busy machine.
+pub(super) async fn all_workers_know(since_ms: u64) {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let known_ms = since_ms + 3 * TICK.as_millis() as u64;
+    tokio::time::sleep(Duration::from_millis(known_ms.saturating_sub(now_ms))).await;
 }
 
 /// The endpoint order-`number` of the first pool.
@@ -154,11 +209,6 @@ pub(super) fn changes(events: &[Event], id: &str) -> Vec<(CircuitState, CircuitS
 pub(super) fn all_ok(records: &[Record]) {
     let summary = Summary::of(records);
     assert!(summary.requests > 0 && summary.ok == summary.requests, "clients saw {:?}", summary.errors);
-}
-
-/// A pool's settings: a circuit that opens at the first failure and stays open for longer than a test.
-pub(super) fn hair_trigger() -> Value {
-    json!({"circuit": {"consecutive_failures": 1, "open_for": "300s"}, "strategy": "round_robin"})
 }
 
 /// The element of a JSON array whose `name` is this.

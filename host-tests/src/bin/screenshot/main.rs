@@ -17,23 +17,29 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// Mean latencies in milliseconds; different, so that the chart's lines lie apart.
-const LATENCIES_MS: [f64; 8] = [5.0, 6.0, 4.0, 8.0, 5.0, 7.0, 10.0, 4.5];
+/// Mean latencies in milliseconds; different, so that the chart's lines lie apart, and long enough that some
+/// requests are under way in the moment of the picture.
+const LATENCIES_MS: [f64; 8] = [15.0, 18.0, 12.0, 24.0, 16.0, 21.0, 28.0, 13.0];
 const RATE: f64 = 200.0;
-/// The slow one is slower by this.
-const SLOWER: f64 = 6.0;
-/// The last entry is when the picture is due: by then the chart holds 45 s. An ejection lasts 10 s at first and 15 s
-/// after a failed probe, so `order-5` is out from 24 s to the end but for a moment at 34 s.
-const STORY: [(u64, usize, Behaviour); 6] = [
+/// The slow one is slower by this; more would press the other lines flat.
+const SLOWER: f64 = 3.0;
+/// Second, upstream from 0, and what it does from then on. An ejection lasts 10 s at first and 15 s after a failed
+/// probe, so `order-5` is out from second 24 to 49, but for a moment at 34.
+const STORY: [(u64, usize, Behaviour); 5] = [
     (6, 6, Behaviour::Refusing),
     (10, 6, Behaviour::Healthy),
     (14, 1, Behaviour::Slow { factor: SLOWER }),
     (24, 4, Behaviour::Failing { status: 503, fraction: 1.0 }),
     (28, 1, Behaviour::Healthy),
-    (44, 1, Behaviour::Healthy),
 ];
+/// Then the chart holds enough.
+const PICTURE_AT: Duration = Duration::from_secs(44);
 /// Everything is over by then, whatever happens.
 const LONGEST: Duration = Duration::from_secs(120);
+/// Most that a picture is high, in pixels.
+const TALLEST: u32 = 4_000;
+/// Enough for [`fit_to_page`]: each step leaves a third of the error.
+const STEPS: usize = 8;
 /// What the repository is willing to carry.
 const LARGEST: usize = 300 * 1024;
 
@@ -67,9 +73,9 @@ async fn main() -> Result<()> {
 
 async fn take(options: &Options) -> Result<Vec<u8>> {
     let mut upstreams = Vec::new();
-    for ((number, milliseconds), seed) in (1..).zip(LATENCIES_MS).zip(1..) {
+    for (number, milliseconds) in (1..).zip(LATENCIES_MS) {
         let latency = Latency::Exponential(Duration::from_secs_f64(milliseconds / 1000.0));
-        upstreams.push(Upstream::start(&format!("order-{number}"), latency, seed).await?);
+        upstreams.push(Upstream::start(&format!("order-{number}"), latency, number).await?);
     }
     let addresses: Vec<SocketAddr> = upstreams.iter().map(Upstream::address).collect();
     let config = EnvoyConfig::from_repo()?.endpoints(&addresses).pool(json!({"strategy": "peak_ewma"}));
@@ -84,6 +90,7 @@ async fn take(options: &Options) -> Result<Vec<u8>> {
         sleep_until(start + Duration::from_secs(second)).await;
         upstreams[upstream].set(behaviour).await?;
     }
+    sleep_until(start + PICTURE_AT).await;
     let circuit = r#"return document.querySelector('[data-endpoint="order-5"]')?.dataset.circuit ?? "no row";"#;
     let look = async || browser.run::<String>(circuit, vec![]).await;
     until("order-5 to be ejected", Duration::from_secs(20), look, |circuit| circuit == "open").await?;
@@ -96,8 +103,14 @@ async fn take(options: &Options) -> Result<Vec<u8>> {
 
 /// Makes the window as tall as the page, and waits for the next poll to draw the chart at its new size.
 async fn fit_to_page(browser: &Browser, width: u32) -> Result<()> {
-    let height: u32 = browser.run("return document.documentElement.scrollHeight;", vec![]).await?;
-    browser.viewport(width, height.clamp(400, 4_000)).await?;
+    // The chart is a part of the window's height, so the height is found step by step; from above, because in a
+    // window that is too low a scroll bar takes some of the width.
+    let mut height = TALLEST;
+    for _ in 0..STEPS {
+        browser.viewport(width, height).await?;
+        let page: u32 = browser.run("return Math.ceil(document.body.getBoundingClientRect().height);", vec![]).await?;
+        height = page.clamp(400, TALLEST);
+    }
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     Ok(())
 }

@@ -53,7 +53,7 @@ impl Proxy {
         let Some(exchange) = self.exchanges.get(&id) else { return };
         let (thread, mut headers, body) = (exchange.thread, exchange.headers.clone(), exchange.body.clone());
         if let Some(timeout) = self.setup.per_try_timeout {
-            headers.set(TIMEOUT_HEADER, timeout.as_millis().to_string());
+            headers.replace(TIMEOUT_HEADER, timeout.as_millis().to_string());
         }
         let root = self.setup.upstream.as_ref().and_then(|plugin| self.threads[thread].root(&plugin.root_id));
         let Some(root) = root else { return };

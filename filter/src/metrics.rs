@@ -6,6 +6,8 @@
 use crate::host::{self, MetricKind};
 use core::fmt::Write;
 use plimsoll_engine::Pool;
+use plimsoll_snapshot::cell::CellEndpoint;
+use std::collections::BTreeMap;
 
 /// Endpoints of a pool that get metrics of their own.
 const MAX_ENDPOINTS: usize = 50;
@@ -27,8 +29,7 @@ impl Metric {
 
     /// Adds what came since the last time.
     fn count(&mut self, total: u64, name: &dyn Fn() -> String) {
-        // A total that went back is of a new life of the endpoint.
-        let new = if total < self.last { total } else { total.saturating_sub(self.last) };
+        let new = since(self.last, total);
         if new > 0
             && let Some(id) = self.id(MetricKind::Counter, name)
             && host::increment_metric(id, new).is_ok()
@@ -44,11 +45,46 @@ impl Metric {
     }
 }
 
+/// What was added to a total. One that went back is of a new life of its endpoint.
+fn since(before: u64, now: u64) -> u64 {
+    if now < before { now } else { now.saturating_sub(before) }
+}
+
+/// What all endpoints together have done, those that left included: a plain sum would go back when one leaves.
+#[derive(Debug, Default)]
+struct Sums {
+    seen: Vec<CellEndpoint>,
+    requests: u64,
+    failures: u64,
+}
+
+impl Sums {
+    fn advance(&mut self, counts: &[CellEndpoint]) {
+        let key = |count: &CellEndpoint| count.key;
+        if !self.seen.iter().map(key).eq(counts.iter().map(key)) {
+            // By position, as in the engine, whose code this shares.
+            let mut known = BTreeMap::new();
+            for (position, count) in (0_u32..).zip(&self.seen) {
+                known.insert(count.key, position);
+            }
+            let before = |count: &CellEndpoint| self.seen.get(*known.get(&count.key)? as usize).copied();
+            self.seen = counts.iter().map(|count| before(count).unwrap_or_default()).collect();
+        }
+        for (before, now) in self.seen.iter().zip(counts) {
+            self.requests = self.requests.saturating_add(since(before.requests, now.requests));
+            self.failures = self.failures.saturating_add(since(before.failures, now.failures));
+        }
+        self.seen.clear();
+        self.seen.extend_from_slice(counts);
+    }
+}
+
 /// Metrics of one pool.
 #[derive(Debug, Default)]
 pub struct PoolMetrics {
     picks: Metric,
     refused: Metric,
+    sums: Sums,
     requests: Metric,
     failures: Metric,
     in_flight: Metric,
@@ -81,8 +117,9 @@ impl PoolMetrics {
         let (picks, refused) = pool.totals();
         self.picks.count(picks, &name("picks"));
         self.refused.count(refused, &name("refused"));
-        self.requests.count(counts.iter().fold(0, |sum, count| count.requests.saturating_add(sum)), &name("requests"));
-        self.failures.count(counts.iter().fold(0, |sum, count| count.failures.saturating_add(sum)), &name("failures"));
+        self.sums.advance(&counts);
+        self.requests.count(self.sums.requests, &name("requests"));
+        self.failures.count(self.sums.failures, &name("failures"));
         if leads {
             self.in_flight.set(in_flight.iter().sum(), &name("in_flight"));
             self.endpoints.set(counts.len() as u64, &name("endpoints"));
@@ -144,5 +181,18 @@ mod tests {
     fn identifiers_become_one_part_of_a_name() {
         assert_eq!(plain("10.0.0.1:80"), "10_0_0_1_80");
         assert_eq!(plain("order-1{x}"), "order-1_x_");
+    }
+
+    #[test]
+    fn sums_never_go_back_when_endpoints_leave_or_start_again() {
+        let count = |key, requests| CellEndpoint { key, requests, failures: requests / 2, ..CellEndpoint::default() };
+        let mut sums = Sums::default();
+        let mut after = |counts: &[CellEndpoint]| {
+            sums.advance(counts);
+            (sums.requests, sums.failures)
+        };
+        assert_eq!(after(&[count(1, 10), count(2, 100)]), (110, 55));
+        assert_eq!(after(&[count(3, 4), count(1, 12)]), (116, 58), "one left, one is new, one went on");
+        assert_eq!(after(&[count(3, 4), count(1, 2)]), (118, 59), "one began again");
     }
 }

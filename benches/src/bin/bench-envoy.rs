@@ -144,7 +144,8 @@ impl Variant {
         tokio::time::sleep(TICKS).await;
         let snapshot = self.envoy.admin().snapshot().await?;
         let seen: u64 = snapshot.pools.iter().flat_map(|pool| &pool.endpoints).map(|endpoint| endpoint.requests).sum();
-        ensure!(seen == self.sent, "{}: {} requests were sent, the filter saw {seen}", self.plan.name, self.sent);
+        // More: on a machine that stalls for half a second, attempts time out and are repeated.
+        ensure!(seen >= self.sent, "{}: {} requests were sent, the filter saw {seen}", self.plan.name, self.sent);
         Ok(())
     }
 }

@@ -21,9 +21,9 @@ const COLUMNS: [(&str, &str, &str); 12] = [
     ("num in-flight", "In flight", "attempts now under way"),
     ("num", "Rate", "finished attempts per second, last 10 s"),
     ("num", "Failed", "failed part of the attempts, last 10 s"),
-    ("num", "p50", "latency, about the last 20 s"),
-    ("num", "p90", "latency, about the last 20 s"),
-    ("num", "p99", "latency, about the last 20 s"),
+    ("num", "p50", "latency, the last 5 to 10 s"),
+    ("num", "p90", "latency, the last 5 to 10 s"),
+    ("num", "p99", "latency, the last 5 to 10 s"),
     ("transition", "Last transition", "the circuit's last change, and why"),
 ];
 

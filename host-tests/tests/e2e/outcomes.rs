@@ -7,6 +7,7 @@ use plimsoll_snapshot::FailureKind;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// One failure opens a circuit, any number may be open, and none closes again: one event for each endpoint that fails.
@@ -155,4 +156,37 @@ async fn an_answer_that_breaks_off_is_a_failure_only_where_that_is_asked_for() {
     let body = workspace_root().join("dist/plimsoll-body.wasm");
     let told = truncated(|config| config.wasm(body).pool(json!({"detect_truncated": true}))).await;
     assert_eq!(told, (6, 1, vec![Some(FailureKind::Truncated)]));
+}
+
+/// Sends a head and a part of the body to every client, and no more.
+async fn stall(listener: TcpListener) {
+    let mut clients = Vec::new();
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        client.read(&mut [0; 4096]).await.unwrap();
+        client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello").await.unwrap();
+        clients.push(client);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_within_the_answer_blames_nobody() {
+    let listener = TcpListener::bind(ports::free().unwrap()).await.unwrap();
+    let endpoints = vec![("staller".to_owned(), listener.local_addr().unwrap())];
+    let staller = tokio::spawn(stall(listener));
+    let body = workspace_root().join("dist/plimsoll-body.wasm");
+    let pool = json!({"detect_truncated": true});
+    let (config, upstreams) = prepare(0).await;
+    let config = config.named_endpoints(endpoints).pool(hair_trigger()).pool(pool).wasm(body);
+    let bed = Bed::with(&config, 1, upstreams).await;
+    let mut burst = bed.burst(20, 4);
+    burst.abort_fraction = 1.0;
+    burst.abort_within = Duration::from_millis(400);
+    assert_eq!(burst.run().await.unwrap().aborted, 20);
+    let snapshot = bed.snapshot_when("picks, and nothing in flight", |snapshot| {
+        snapshot.pools[0].in_flight == 0 && snapshot.pools[0].picks >= 15
+    });
+    let snapshot = snapshot.await;
+    assert_eq!((snapshot.pools[0].requests, snapshot.pools[0].failures), (0, 0));
+    staller.abort();
 }

@@ -163,7 +163,7 @@ async fn stall(listener: TcpListener) {
     let mut clients = Vec::new();
     loop {
         let (mut client, _) = listener.accept().await.unwrap();
-        client.read(&mut [0; 4096]).await.unwrap();
+        assert!(client.read(&mut [0; 4096]).await.unwrap() > 0, "no request");
         client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello").await.unwrap();
         clients.push(client);
     }

@@ -8,7 +8,7 @@ use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use plimsoll_host_tests::bed::{Burst, Envoy, EnvoyConfig, Latency, Load, Record, Summary, Upstream};
 use plimsoll_snapshot::{CircuitState, Endpoint, Event, Pool, Snapshot};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,6 @@
 //! The functions that the host calls (proxy-wasm ABI 0.2.1). Each one that is exported costs every stream 0.2 to
-//! 0.3 µs, wanted or not, so these are all: no log, no delete, and no body and trailers but in the build with the
-//! feature `response-body`. What a stream still has when it is done is settled there.
+//! 0.3 µs, wanted or not, so these are all: no body, no trailers, no log, no delete. What a stream still has when it is
+//! done is settled there.
 //!
 //! Whatever comes, in whatever order, each function returns.
 
@@ -110,35 +110,17 @@ pub extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, _end: u3
 
 /// A response's headers.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_response_headers(context: u32, _headers: u32, end: u32) -> u32 {
+pub extern "C" fn proxy_on_response_headers(context: u32, _headers: u32, _end: u32) -> u32 {
     let watched = vm::with(|vm| match vm.streams.get_mut(context) {
-        Some(Stream::Attempt(_, attempt, _)) if !attempt.answered() => Some(true),
+        Some(Stream::Attempt(_, attempt)) if !attempt.answered() => Some(true),
         Some(Stream::Request(_, attempt, _)) if !attempt.answered() => Some(false),
         _ => None,
     });
     match watched.flatten() {
-        Some(true) => observer::answered(context, end != 0),
+        Some(true) => observer::answered(context),
         Some(false) => picker::answered(context),
         None => {}
     }
-    CONTINUE
-}
-
-/// A piece of a response's body; exported only where truncated answers are to be told from whole ones.
-#[cfg(feature = "response-body")]
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_response_body(context: u32, _size: u32, end: u32) -> u32 {
-    if end != 0 {
-        observer::whole(context);
-    }
-    CONTINUE
-}
-
-/// A response's trailers, which end it.
-#[cfg(feature = "response-body")]
-#[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_response_trailers(context: u32, _trailers: u32) -> u32 {
-    observer::whole(context);
     CONTINUE
 }
 
@@ -153,7 +135,7 @@ pub extern "C" fn proxy_on_done(context: u32) -> u32 {
         stream
     });
     match ended.flatten() {
-        Some(Stream::Attempt(pool, attempt, whole)) => observer::ended(pool, attempt, whole),
+        Some(Stream::Attempt(pool, attempt)) => observer::ended(pool, attempt),
         Some(Stream::Request(pool, attempt, _)) => picker::ended(pool, attempt),
         Some(Stream::Fresh(_)) | None => {}
     }

@@ -1,6 +1,6 @@
 //! The observer: the same filter inside the cluster, once per attempt. Four host calls per attempt: clock and address
-//! when it begins, status and clock when its answer comes. Its end costs none, unless there was no answer, or the build
-//! tells truncated answers from whole ones and this one's end is missing.
+//! when it begins, status and clock when its answer comes. Its end costs none, unless there was no answer, or one where
+//! truncated answers are to be told from whole ones.
 
 use crate::abi::now;
 use crate::host::{self, Headers};
@@ -37,7 +37,7 @@ pub(crate) fn begin(context: u32) -> bool {
         let asked = vm::with(|vm| {
             let state = vm.pool_mut(id)?;
             let (attempt, asked) = (state.pool.start(position, now)?, state.patience.asked);
-            vm.streams.put(context, Stream::Attempt(id, attempt, false));
+            vm.streams.put(context, Stream::Attempt(id, attempt));
             Some(asked)
         });
         if asked.flatten() == Some(false) {
@@ -57,51 +57,41 @@ fn learn_patience(id: PoolId) {
     });
 }
 
-/// The attempt's answer begins, and ends at once if it has no body.
-pub(crate) fn answered(context: u32, whole: bool) {
+/// The attempt's answer begins.
+pub(crate) fn answered(context: u32) {
     let Ok(status) = host::header(Headers::Response, ":status", parse_number) else { return };
     let now = now();
     let outcome = if status >= 500 { Outcome::Failure(FailureKind::Status) } else { Outcome::Success };
     vm::with(|vm| {
         // Out and in again: the pool is in the same state.
-        if let Some(Stream::Attempt(id, mut attempt, _)) = vm.streams.end(context) {
+        if let Some(Stream::Attempt(id, mut attempt)) = vm.streams.end(context) {
             if let Some(state) = vm.pool_mut(id) {
                 state.pool.answer(&mut attempt, now, outcome);
             }
-            vm.streams.put(context, Stream::Attempt(id, attempt, whole));
-        }
-    });
-}
-
-/// The attempt's answer has come to its end.
-#[cfg(feature = "response-body")]
-pub(crate) fn whole(context: u32) {
-    vm::with(|vm| {
-        if let Some(Stream::Attempt(_, _, whole)) = vm.streams.get_mut(context) {
-            *whole = true;
+            vm.streams.put(context, Stream::Attempt(id, attempt));
         }
     });
 }
 
 /// The attempt is over.
-pub(crate) fn ended(id: PoolId, attempt: Attempt, whole: bool) {
-    let ending = if !attempt.answered() {
-        unanswered(id, &attempt)
-    } else if whole
-        || vm::with(|vm| vm.pool_mut(id).is_some_and(|state| state.pool.config().detect_truncated)) != Some(true)
-    {
-        // Its outcome is known: no host call more.
-        let started = attempt.started();
-        vm::with(|vm| vm.finish(id, attempt, started, Ending::Complete));
-        return;
+pub(crate) fn ended(id: PoolId, attempt: Attempt) {
+    let ending = if attempt.answered() { answer_ending(id) } else { unanswered(id, &attempt) };
+    // The time matters only where there was no whole answer.
+    let now = if ending == Ending::Complete { attempt.started() } else { now() };
+    vm::with(|vm| vm.finish(id, attempt, now, ending));
+}
+
+/// How an answer came to its end.
+fn answer_ending(id: PoolId) -> Ending {
+    let asked = vm::with(|vm| vm.pool_mut(id).is_some_and(|state| state.pool.config().detect_truncated));
+    // Known as soon as the last byte is here. The flags do not tell: the one for a broken body is set afterwards.
+    if asked != Some(true) || host::property("response\0backend_latency", |_| ()).is_ok() {
+        Ending::Complete
     } else if flags() & CLIENT_LEFT != 0 {
         Ending::Abandoned
     } else {
-        // The flags do not say so yet when an attempt is over; that its end never came does.
         Ending::Failed(FailureKind::Truncated)
-    };
-    let now = now();
-    vm::with(|vm| vm.finish(id, attempt, now, ending));
+    }
 }
 
 /// Whose fault it is that no answer came.

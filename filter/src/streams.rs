@@ -22,8 +22,8 @@ const LIMIT: Duration = Duration::from_secs(6 * 3600);
 pub enum Stream {
     /// Created; belongs to this root.
     Fresh(u32),
-    /// An attempt that an observer watches, and whether its answer has come to its end.
-    Attempt(PoolId, Attempt, bool),
+    /// An attempt that an observer watches.
+    Attempt(PoolId, Attempt),
     /// A request that the picker watches itself: the attempt on the first candidate, and all candidates.
     Request(PoolId, Attempt, Candidates),
 }
@@ -86,7 +86,7 @@ impl Streams {
         let newest = self.newest.map_or(0, |(context, _)| context);
         let old = |context: &u32, stream: &Stream| match stream {
             Stream::Fresh(_) => newest.saturating_sub(*context) > FRESH_BEHIND,
-            Stream::Attempt(_, attempt, _) | Stream::Request(_, attempt, _) => now.since(attempt.started()) > LIMIT,
+            Stream::Attempt(_, attempt) | Stream::Request(_, attempt, _) => now.since(attempt.started()) > LIMIT,
         };
         let contexts: Vec<u32> =
             self.map.iter().filter(|(context, stream)| old(context, stream)).map(|(context, _)| *context).collect();

@@ -7,7 +7,7 @@ mod filter_bed;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use filter_bed::{ADMIN, OBSERVER, PICKER, configuration, filter_with_bodies, picker};
+use filter_bed::{ADMIN, OBSERVER, PICKER, configuration, filter, picker};
 use plimsoll_host_tests::host::{
     CallbackKind, Cas, Headers, HttpReply, Plugin, StartError, Value as Property, Vm, World,
 };
@@ -34,7 +34,7 @@ where
 /// A VM in which nothing has started.
 fn empty_vm() -> (Vm, World) {
     let world = World::new(Cas::Envoy);
-    (Vm::new(filter_with_bodies(), "worker-0", "plimsoll", &world).expect("instantiates"), world)
+    (Vm::new(filter(), "worker-0", "plimsoll", &world).expect("instantiates"), world)
 }
 
 /// A VM with all three roots.

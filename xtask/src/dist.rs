@@ -20,7 +20,7 @@ const DASHBOARD_BUDGET: usize = 250 * 1024;
 /// One half of `dist/`.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Part {
-    /// dist/plimsoll.wasm and dist/plimsoll-body.wasm
+    /// dist/plimsoll.wasm
     Filter,
     /// dist/dashboard/
     Dashboard,
@@ -38,15 +38,9 @@ pub(crate) fn build(route: &Route, only: Option<Part>) -> Result<()> {
 }
 
 fn filter(route: &Route) -> Result<()> {
-    // The ordinary build last: what cargo leaves behind is then what ships to most.
-    for (name, arguments) in
-        [("dist/plimsoll-body.wasm", &["--features", "response-body"][..]), ("dist/plimsoll.wasm", &[])]
-    {
-        let size = filter_module(route, arguments, &root().join(name))?;
-        println!("    {name}: {}", kib(size));
-        within(name, size, FILTER_BUDGET)?;
-    }
-    Ok(())
+    let size = filter_module(route, &[], &root().join("dist/plimsoll.wasm"))?;
+    println!("    dist/plimsoll.wasm: {}", kib(size));
+    within("dist/plimsoll.wasm", size, FILTER_BUDGET)
 }
 
 /// The filter with a request header that traps it, for tests of what Envoy does then.

@@ -73,11 +73,6 @@ fn pool(node: &Node) -> Result<PoolSettings, String> {
         if observe == Observe::Request {
             return Err(format!("{at}: true needs observe: \"attempt\", this pool has \"request\""));
         }
-        if !cfg!(feature = "response-body") {
-            return Err(format!(
-                "{at}: true needs the build that sees bodies, plimsoll-body.wasm; allowed here is false"
-            ));
-        }
     }
     Ok(PoolSettings { engine, observe })
 }

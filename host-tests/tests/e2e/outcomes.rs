@@ -2,7 +2,7 @@
 //! nobody's fault.
 
 use super::support::{Bed, SOON, prepare, route};
-use plimsoll_host_tests::bed::{Behaviour, EnvoyConfig, Failure, Outcome, ports, workspace_root};
+use plimsoll_host_tests::bed::{Behaviour, EnvoyConfig, Failure, Outcome, ports};
 use plimsoll_snapshot::FailureKind;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -153,8 +153,7 @@ async fn truncated(configure: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> (u64, 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_a_failure_only_where_that_is_asked_for() {
     assert_eq!(truncated(|config| config).await, (6, 0, vec![]));
-    let body = workspace_root().join("dist/plimsoll-body.wasm");
-    let told = truncated(|config| config.wasm(body).pool(json!({"detect_truncated": true}))).await;
+    let told = truncated(|config| config.pool(json!({"detect_truncated": true}))).await;
     assert_eq!(told, (6, 1, vec![Some(FailureKind::Truncated)]));
 }
 
@@ -174,10 +173,9 @@ async fn a_client_that_hangs_up_within_the_answer_blames_nobody() {
     let listener = TcpListener::bind(ports::free().unwrap()).await.unwrap();
     let endpoints = vec![("staller".to_owned(), listener.local_addr().unwrap())];
     let staller = tokio::spawn(stall(listener));
-    let body = workspace_root().join("dist/plimsoll-body.wasm");
     let pool = json!({"detect_truncated": true});
     let (config, upstreams) = prepare(0).await;
-    let config = config.named_endpoints(endpoints).pool(hair_trigger()).pool(pool).wasm(body);
+    let config = config.named_endpoints(endpoints).pool(hair_trigger()).pool(pool);
     let bed = Bed::with(&config, 1, upstreams).await;
     let mut burst = bed.burst(20, 4);
     burst.abort_fraction = 1.0;

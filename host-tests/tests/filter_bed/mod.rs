@@ -18,18 +18,10 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 /// The filter as it ships, compiled once per test program.
 pub(crate) fn filter() -> &'static Guest {
     static FILTER: OnceLock<Guest> = OnceLock::new();
-    FILTER.get_or_init(|| load_guest("plimsoll.wasm"))
-}
-
-/// The build that sees bodies, which `detect_truncated` needs.
-pub(crate) fn filter_with_bodies() -> &'static Guest {
-    static FILTER: OnceLock<Guest> = OnceLock::new();
-    FILTER.get_or_init(|| load_guest("plimsoll-body.wasm"))
-}
-
-fn load_guest(name: &str) -> Guest {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist").join(name);
-    Guest::from_file(path).unwrap_or_else(|error| panic!("no filter to test ({error}): run `cargo xtask build`"))
+    FILTER.get_or_init(|| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/plimsoll.wasm");
+        Guest::from_file(path).unwrap_or_else(|error| panic!("no filter to test ({error}): run `cargo xtask build`"))
+    })
 }
 
 /// Address of endpoint `n`, which has the id `e<n>`.
@@ -55,8 +47,7 @@ pub(crate) fn picker(endpoints: usize, extra: &Value) -> Plugin {
 /// All three roles, two retries, a per-try timeout of 500 ms.
 pub(crate) fn setup(endpoints: usize, extra: &Value) -> Setup {
     let observed = extra["observe"] != json!("request");
-    let guest = if extra["detect_truncated"] == json!(true) { filter_with_bodies() } else { filter() };
-    let setup = Setup::new(guest)
+    let setup = Setup::new(filter())
         .downstream(picker(endpoints, extra))
         .admin(Plugin::new(ADMIN, r#"{"role": "admin"}"#))
         .cluster("demo", (0..endpoints).map(address))

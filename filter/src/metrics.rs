@@ -138,10 +138,24 @@ impl PoolMetrics {
                 metrics.ejected.set(u64::from(view.effective_weight <= 0.0), &name("ejected"));
             }
         }
+        self.retire(pool);
     }
 
-    /// The metrics of an endpoint. They outlive a change of configuration, so that nothing is counted twice; under a
-    /// new identifier the counters go on from where they are.
+    /// Endpoints that have left: the proxy keeps their metrics, so their gauges end at 0.
+    fn retire(&mut self, pool: &Pool) {
+        self.each.retain_mut(|metrics| {
+            let stays = pool.position(metrics.key).is_some();
+            for gauge in [&metrics.in_flight, &metrics.ejected] {
+                if let (false, Some(id)) = (stays, gauge.id) {
+                    let _ = host::record_metric(id, 0);
+                }
+            }
+            stays
+        });
+    }
+
+    /// The metrics of an endpoint. They outlive a change of configuration while the endpoint stays, so that nothing is
+    /// counted twice; under a new identifier the counters go on from where they are.
     fn of(&mut self, key: u64, id: &str) -> &mut EndpointMetrics {
         let index = self.each.iter().position(|metrics| metrics.key == key).unwrap_or_else(|| {
             self.each.push(EndpointMetrics { key, id: id.to_owned(), ..EndpointMetrics::default() });

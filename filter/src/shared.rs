@@ -12,7 +12,7 @@ use plimsoll_snapshot::Malformed;
 use plimsoll_snapshot::cell::Cell;
 use plimsoll_snapshot::circuits::Circuits;
 use plimsoll_snapshot::events::EventLog;
-use plimsoll_snapshot::registry::Registry;
+use plimsoll_snapshot::registry::{Member, Registry};
 
 /// The list of workers.
 pub const WORKERS: &str = "plimsoll/1/workers";
@@ -134,17 +134,19 @@ fn ensure(key: &str, empty: &[u8]) {
     }
 }
 
-/// The registry with this worker in it, joining where needed; `None` if the host has no working shared data.
+/// The registry with this worker in it, joining where needed, and with `sweep` without those that are dead; `None` if
+/// the host has no working shared data.
 #[must_use]
-pub fn register(nonce: u64, pools: &[String], now_ms: u64) -> Option<(Registry, u32)> {
+pub fn register(nonce: u64, pools: &[String], now_ms: u64, sweep: bool) -> Option<(Registry, u32)> {
     let registry = update(WORKERS, Registry::decode, Registry::encode, |registry| {
-        if registry.number_of(nonce).is_some() {
+        if registry.number_of(nonce).is_some() && !sweep {
             return None;
         }
         let mut joined = registry.clone();
-        joined.members.retain(|member| is_alive(member.worker, member.nonce, pools, now_ms));
+        let alive = |member: &Member| member.nonce == nonce || is_alive(member.worker, member.nonce, pools, now_ms);
+        joined.members.retain(alive);
         joined.join(nonce);
-        Some(joined)
+        (joined != *registry).then_some(joined)
     });
     let registry = registry.ok()?;
     let number = registry.number_of(nonce)?;

@@ -23,6 +23,8 @@ const SLOW_PERIOD: Duration = Duration::from_secs(1);
 pub(crate) const STALE_TICKS: u64 = 10;
 /// Transitions that could not be logged yet; beyond that the oldest are lost.
 const MAX_PENDING_EVENTS: usize = 1000;
+/// How often dead workers are looked for: their numbers, and their part in the counts, go then.
+const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
 /// What the tick keeps for one pool.
 #[derive(Debug)]
@@ -66,6 +68,7 @@ pub(crate) fn run(root: u32) {
 }
 
 struct Begun {
+    sweep: bool,
     worker: bool,
     identity: Worker,
     pools: Vec<String>,
@@ -85,7 +88,12 @@ fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
             vm.finish(id, attempt, now, Ending::Abandoned);
         }
     }
+    let sweep = vm.swept.is_none_or(|swept| now.since(swept) >= SWEEP_PERIOD || swept > now);
+    if sweep {
+        vm.swept = Some(now);
+    }
     Some(Begun {
+        sweep,
         worker: vm.carries_traffic && vm.worker.nonce != 0,
         identity: vm.worker,
         pools: vm.pools().map(|state| state.pool.config().name.clone()).collect(),
@@ -103,7 +111,7 @@ struct Membership {
 
 fn join(begun: &Begun, now: Time) -> Option<Membership> {
     let nonce = begun.identity.nonce;
-    let (registry, number) = shared::register(nonce, &begun.pools, now.as_millis())?;
+    let (registry, number) = shared::register(nonce, &begun.pools, now.as_millis(), begun.sweep)?;
     if begun.identity.number != Some(number) {
         vm::with(|vm| vm.worker.number = Some(number));
     }

@@ -45,6 +45,8 @@ pub struct Vm {
     pub text: String,
     /// When the tick last worked.
     pub ticked: Option<Time>,
+    /// When dead workers were last looked for.
+    pub swept: Option<Time>,
     /// A request has come, so this VM is a worker's, not the main thread's.
     pub carries_traffic: bool,
     next_uid: u32,
@@ -62,6 +64,7 @@ impl Default for Vm {
             events: Vec::new(),
             text: String::new(),
             ticked: None,
+            swept: None,
             carries_traffic: false,
             next_uid: 0,
         }

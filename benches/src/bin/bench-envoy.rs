@@ -17,8 +17,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::LocalSet;
 
-/// Every variant has so many turns in a round.
-const SLICES: u64 = 5;
+/// Every variant has so many turns in a round. The round's figure is their median, so that a moment in which something
+/// else had the processor, and left its caches cold, does not count.
+const SLICES: u64 = 20;
 /// What a request may take on a machine that is busy with other things.
 const SLOWEST_REQUEST: Duration = Duration::from_millis(2);
 const SLICE_GRACE: Duration = Duration::from_secs(10);
@@ -111,18 +112,19 @@ async fn start(arguments: &Arguments, addresses: &[SocketAddr]) -> Result<Vec<Va
 }
 
 async fn round(variants: &mut [Variant], requests: u64) -> Result<()> {
-    let mut used = vec![Duration::ZERO; variants.len()];
     let slice = (requests / SLICES).max(1);
+    let mut slices = vec![Vec::new(); variants.len()];
     for _ in 0..SLICES {
-        for (variant, used) in variants.iter_mut().zip(&mut used) {
+        for (variant, slices) in variants.iter_mut().zip(&mut slices) {
             let before = cpu::used(variant.envoy.id())?;
             variant.send(slice).await?;
-            *used += cpu::used(variant.envoy.id())?.saturating_sub(before);
+            let used = cpu::used(variant.envoy.id())?.saturating_sub(before);
+            ensure!(!used.is_zero(), "{}: its Envoy did nothing; its log:\n{}", variant.plan.name, variant.envoy.log());
+            slices.push(used.as_secs_f64() * 1e6 / slice as f64);
         }
     }
-    for (variant, used) in variants.iter_mut().zip(used) {
-        ensure!(!used.is_zero(), "{}: its Envoy did nothing; its log:\n{}", variant.plan.name, variant.envoy.log());
-        variant.rounds.push(used.as_secs_f64() * 1e6 / (slice * SLICES) as f64);
+    for (variant, slices) in variants.iter_mut().zip(slices) {
+        variant.rounds.extend(paired::median(&slices));
     }
     Ok(())
 }

@@ -21,8 +21,6 @@ use plimsoll_snapshot::{CircuitState, FailureKind, Reason, Signal, Transition};
 /// Entries of endpoints that no configuration here knows are dropped this long after their time: until then they may
 /// belong to a worker that is a configuration ahead.
 const UNKNOWN_KEPT_MS: u64 = 600_000;
-/// How long after their deadline used permits wait for the worker that holds them.
-const GRACE_MS: u64 = 1000;
 /// A state that began this far in the future began before the clock was set back. Its deadline counts as passed, or an
 /// ejection could last for as long as the step.
 const CLOCK_STEP_MS: u64 = 60_000;
@@ -91,7 +89,7 @@ impl Pool {
         }
         let mut index = 0;
         while let Some(entry) = draft.proposal.circuits.entries.get(index).copied() {
-            let part = self.position(entry.key).and_then(|position| self.part(position, entry.generation));
+            let part = self.position(entry.key).and_then(|position| self.part(position, entry.generation, now));
             if draft.pass_time(&entry, part) {
                 index = index.saturating_add(1);
             }
@@ -101,12 +99,14 @@ impl Pool {
         (proposal.circuits != *record || !proposal.claims.is_empty()).then_some(proposal)
     }
 
-    fn part(&self, position: u32, generation: u64) -> Option<Part> {
+    fn part(&self, position: u32, generation: u64, now: Time) -> Option<Part> {
         let (hot, cold) = (self.hot.get(position as usize)?, self.cold.get(position as usize)?);
         // Permits and probes of another generation are about to be forgotten.
         let current = hot.generation == generation;
         let own = cold.own();
+        let overdue = |began: Time| now.since(began) > self.config.circuit.half_open_max;
         Some(Part {
+            probe_overdue: current && cold.probing_since.is_some_and(overdue),
             has_traffic: self.has_traffic,
             probes_out: if current { cold.probes_under_way } else { 0 },
             permits: if current { cold.permits } else { 0 },
@@ -183,6 +183,8 @@ impl Pool {
 
 /// What this worker can say about an endpoint when time passes.
 struct Part {
+    /// A probe of this worker has been out for longer than permits are valid.
+    probe_overdue: bool,
     has_traffic: bool,
     probes_out: u32,
     permits: u32,
@@ -286,17 +288,17 @@ impl Draft<'_> {
                 };
                 self.probe(*entry, reason);
             }
-            CircuitState::HalfOpen if late_ms > 0 && part.probes_out > 0 => {
+            CircuitState::HalfOpen if part.probe_overdue => {
                 // Our own probe never came back: to its client that is as bad as an error.
                 self.fail_probe(*entry, FailureKind::Timeout);
             }
-            CircuitState::HalfOpen if late_ms > GRACE_MS && part.has_traffic => {
+            CircuitState::HalfOpen if late_ms > self.grace_ms() && part.has_traffic && part.probes_out == 0 => {
                 let reason = Reason {
                     observed: f64::from(entry.permits_issued.saturating_sub(entry.probes_passed)),
                     threshold: f64::from(permits),
                     ..reason(Signal::PermitsExpired)
                 };
-                self.probe(*entry, reason);
+                self.probe_on(*entry, reason);
             }
             CircuitState::HalfOpen
                 if late_ms == 0 && part.has_traffic && part.permits == 0 && entry.permits_issued < permits =>
@@ -325,6 +327,28 @@ impl Draft<'_> {
         let jittered = time_out.mul_f64(1.0 + 0.1 * self.rng.unit());
         let until_ms = self.now_ms.saturating_add(millis(jittered));
         self.change(CircuitEntry { openings, ..entry }, CircuitState::Open, until_ms, reason);
+    }
+
+    /// Half-open again, because permits were not used: probes that passed still count, and there is twice the time, or
+    /// an endpoint of which each worker hears seldom would never come back.
+    fn probe_on(&mut self, entry: CircuitEntry, reason: Reason) {
+        self.probe(entry, reason);
+        let time = entry.until_ms.saturating_sub(entry.since_ms).saturating_mul(2);
+        let longest = millis(self.pool.config.circuit.open_for_max);
+        if let Some(again) = self.proposal.circuits.get(entry.key).copied() {
+            self.put(CircuitEntry {
+                probes_passed: entry.probes_passed,
+                permits_issued: entry.probes_passed.saturating_add(1),
+                until_ms: again.until_ms.max(self.now_ms.saturating_add(time.min(longest))),
+                ..again
+            });
+        }
+    }
+
+    /// How long after their deadline used permits wait for the worker that holds them: as long as a probe may take that
+    /// began at the last moment.
+    fn grace_ms(&self) -> u64 {
+        millis(self.pool.config.circuit.half_open_max)
     }
 
     /// Half-open, with the first permit for this worker.

@@ -5,6 +5,7 @@ use crate::config::EndpointConfig;
 use crate::ewma::PeakEwma;
 use crate::rng::mix;
 use crate::score::Sample;
+use crate::time::Time;
 use alloc::boxed::Box;
 use core::time::Duration;
 use plimsoll_snapshot::{CircuitState, FailureKind, sketch::Sketch};
@@ -79,6 +80,8 @@ pub(crate) struct Cold {
     pub(crate) probes_picked: u32,
     /// Half-open: probes under way.
     pub(crate) probes_under_way: u32,
+    /// Half-open: when the longest of them began.
+    pub(crate) probing_since: Option<Time>,
 }
 
 impl Cold {
@@ -97,6 +100,7 @@ impl Cold {
             permits: 0,
             probes_picked: 0,
             probes_under_way: 0,
+            probing_since: None,
         }
     }
 
@@ -116,6 +120,7 @@ impl Cold {
         self.permits = 0;
         self.probes_picked = 0;
         self.probes_under_way = 0;
+        self.probing_since = None;
     }
 
     /// Begins a new epoch.

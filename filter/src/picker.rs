@@ -38,7 +38,13 @@ pub(crate) fn steer(context: u32, root: u32) -> bool {
             vm::with(|vm| vm.text = text);
             true
         }
-        Plan::Refuse(refused) => !refuse(&refused),
+        Plan::Refuse(refused) => {
+            let answered = refuse(&refused);
+            if !answered {
+                let _ = host::remove_request_header(HEADER);
+            }
+            !answered
+        }
         Plan::Pass => {
             // Not ours to steer, and not the client's either.
             let _ = host::remove_request_header(HEADER);
@@ -138,6 +144,15 @@ fn credit(
 ) -> Option<Attempt> {
     let state = vm.pool_mut(id)?;
     let pool = &mut state.pool;
+    if !pool.is_current(&attempt) {
+        // A configuration came since, and the list's positions mean other endpoints now.
+        if address == Some(attempt.key()) {
+            pool.answer(&mut attempt, now, outcome);
+            return Some(attempt);
+        }
+        pool.finish(attempt, now, Ending::Abandoned);
+        return None;
+    }
     let served = address.and_then(|key| pool.position(key));
     let list = candidates.as_slice();
     let Some(order) = served.and_then(|served| list.iter().position(|position| *position == served)) else {
@@ -155,7 +170,7 @@ fn credit(
             pool.finish(failed, now, Ending::Failed(FailureKind::Reset));
         }
     }
-    // When the retry began is unknown, so its latency is not: only its outcome counts.
+    // When the retry began is not known, so a success has no latency to count; a failure needs none.
     let retry = pool.start(*list.get(order)?, now)?;
     match outcome {
         Outcome::Failure(kind) => pool.finish(retry, now, Ending::Failed(kind)),

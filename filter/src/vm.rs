@@ -168,12 +168,7 @@ impl Vm {
     /// Puts a configuration in force that a root of this name brings. Pools keep their state by name, endpoints by
     /// address; pools that an earlier root of the same name brought and this one does not are gone.
     pub fn install(&mut self, name: &[u8], accepted: &Accepted) -> Vec<PoolId> {
-        let kept = |pool: &Pool| accepted.pools.iter().any(|settings| settings.engine.name == pool.config().name);
-        for slot in self.slots.iter_mut().filter(|slot| slot.owner == name) {
-            if slot.state.as_ref().is_some_and(|state| !kept(&state.pool)) {
-                slot.state = None;
-            }
-        }
+        self.abandon(name, |pool| accepted.pools.iter().any(|settings| settings.engine.name == pool.config().name));
         let ids =
             accepted.pools.iter().map(|settings| self.install_pool(name, settings, accepted.generation)).collect();
         self.index_addresses();
@@ -221,10 +216,23 @@ impl Vm {
         let (_, root) = self.roots.remove(index);
         let replaced = self.roots.iter().any(|(_, other)| other.name == root.name && other.config.is_some());
         if root.config.is_some_and(|config| config.role == Role::Picker) && !replaced {
-            for slot in self.slots.iter_mut().filter(|slot| slot.owner == root.name) {
-                slot.state = None;
-            }
+            self.abandon(&root.name, |_| false);
             self.index_addresses();
+        }
+    }
+
+    /// Pools of an owner that are not kept go to another root that uses them, or are gone.
+    fn abandon(&mut self, owner: &[u8], kept: impl Fn(&Pool) -> bool) {
+        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.owner == owner) {
+            if slot.state.as_ref().is_none_or(|state| kept(&state.pool)) {
+                continue;
+            }
+            let id = PoolId { slot: index as u32, uid: slot.uid };
+            let heir = self.roots.iter().find(|(_, root)| root.name != owner && root.pools.contains(&id));
+            match heir {
+                Some((_, root)) => slot.owner.clone_from(&root.name),
+                None => slot.state = None,
+            }
         }
     }
 

@@ -30,6 +30,12 @@ enum Answer {
 }
 
 impl Attempt {
+    /// Hash of the address of its endpoint.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
     /// When it began.
     #[must_use]
     pub fn started(&self) -> Time {
@@ -64,6 +70,12 @@ pub enum Ending {
 }
 
 impl Pool {
+    /// Positions are what they were when the attempt began: no configuration came since.
+    #[must_use]
+    pub fn is_current(&self, attempt: &Attempt) -> bool {
+        attempt.membership == self.membership
+    }
+
     /// An attempt on the endpoint at `position` begins; `None` if there is no such endpoint.
     pub fn start(&mut self, position: u32, now: Time) -> Option<Attempt> {
         let hot = self.hot.get_mut(position as usize)?;
@@ -73,6 +85,7 @@ impl Pool {
         if probe {
             cold.probes_picked = cold.probes_picked.saturating_sub(1);
             cold.probes_under_way = cold.probes_under_way.saturating_add(1);
+            cold.probing_since.get_or_insert(now);
         }
         Some(Attempt {
             position,
@@ -92,7 +105,10 @@ impl Pool {
         }
         let latency = now.since(attempt.started);
         match outcome {
-            Outcome::Success if self.config.detect_truncated => attempt.answer = Answer::Held(latency),
+            // A probe passes with the head: its permit would expire under a long body.
+            Outcome::Success if self.config.detect_truncated && !attempt.probe => {
+                attempt.answer = Answer::Held(latency)
+            }
             outcome => {
                 attempt.answer = Answer::Counted;
                 self.settle(attempt, now, latency, outcome);
@@ -218,6 +234,9 @@ impl Pool {
     fn end_probe(&mut self, position: usize, attempt: &Attempt, result: ProbeResult) {
         if let Some(cold) = self.cold.get_mut(position) {
             cold.probes_under_way = cold.probes_under_way.saturating_sub(1);
+            if cold.probes_under_way == 0 {
+                cold.probing_since = None;
+            }
         }
         self.evidence.push(Evidence::Probe { key: attempt.key, generation: attempt.generation, result });
     }

@@ -114,7 +114,7 @@ impl Pool {
             self.rebuild_choice(rng);
         }
         let mut picked = Candidates::default();
-        if let Some(probe) = self.take_probe() {
+        if let Some(probe) = self.take_probe(now) {
             picked.push(probe);
         } else if self.config.strategy == Strategy::PeakEwma
             && let Some(suspect) = self.suspects.due(now, &self.hot, self.config.circuit.consecutive_failures)
@@ -137,12 +137,13 @@ impl Pool {
         Ok(picked)
     }
 
-    /// Uses one of this worker's probe permits.
-    fn take_probe(&mut self) -> Option<u32> {
+    /// Uses one of this worker's probe permits, unless it has expired.
+    fn take_probe(&mut self, now: Time) -> Option<u32> {
         let position = self.probes.pop()?;
         let hot = self.hot.get(position as usize)?;
         let cold = self.cold.get_mut(position as usize)?;
-        if hot.circuit != LocalCircuit::Shared(CircuitState::HalfOpen) || cold.permits == 0 {
+        let valid = self.circuits.get(cold.key).is_some_and(|entry| now.as_millis() <= entry.until_ms);
+        if hot.circuit != LocalCircuit::Shared(CircuitState::HalfOpen) || cold.permits == 0 || !valid {
             return None;
         }
         cold.permits = cold.permits.saturating_sub(1);

@@ -162,13 +162,45 @@ fn permits_that_nobody_used_expire_into_a_new_generation() {
     let before = entry(&bed);
     // The client left before its attempt began.
     assert_eq!(bed.pick(0).unwrap()[0], 0);
-    bed.traffic(55, TICK, &well);
-    assert_eq!(entry(&bed).generation, before.generation, "a second of grace after five");
+    bed.traffic(95, TICK, &well);
+    assert_eq!(entry(&bed).generation, before.generation, "five seconds of grace after five");
     bed.traffic(10, TICK, &|_| (ms(10), None));
     let last = bed.story()[2];
     assert_eq!(last, (CircuitState::HalfOpen, CircuitState::HalfOpen, Signal::PermitsExpired));
     bed.until(0, CircuitState::Closed, SECOND, &well);
     assert_eq!(entry(&bed).openings, before.openings, "not a failure");
+}
+
+#[test]
+fn an_endpoint_of_which_a_worker_hears_seldom_comes_back() {
+    for gap in [3, 10, 40] {
+        let mut bed = half_open(3);
+        let openings = entry(&bed).openings;
+        bed.traffic(20, gap * SECOND, &well);
+        assert_eq!(bed.state(0), CircuitState::Closed, "one request in {gap} s");
+        let opened = bed.story().iter().filter(|(_, to, _)| *to == CircuitState::Open).count();
+        assert_eq!(opened as u32, openings, "and not by way of a failure");
+    }
+}
+
+#[test]
+fn a_probe_that_began_in_time_may_end_late() {
+    let mut bed = half_open(1);
+    bed.pass(ms(4500));
+    assert_eq!(bed.pick(0).unwrap()[0], 0);
+    let late = bed.start(0, 0);
+    bed.traffic(10, TICK, &well);
+    assert_eq!(bed.state(0), CircuitState::HalfOpen, "past the deadline of the permits");
+    bed.end(0, late, ms(0), None);
+    bed.traffic(2, TICK, &well);
+    assert_eq!(bed.state(0), CircuitState::Closed);
+}
+
+#[test]
+fn an_expired_permit_is_not_used() {
+    let mut bed = half_open(1);
+    bed.pass(6 * SECOND);
+    assert_ne!(bed.pick(0).unwrap()[0], 0);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 use crate::config::CircuitConfig;
 use crate::endpoint::LocalCircuit;
+use crate::evidence::{Evidence, ProbeResult};
 use crate::pool::Pool;
 use crate::rng::Rng;
 use crate::time::{Time, millis};
@@ -24,43 +25,6 @@ const UNKNOWN_KEPT_MS: u64 = 600_000;
 /// A state that began this far in the future began before the clock was set back. Its deadline counts as passed, or an
 /// ejection could last for as long as the step.
 const CLOCK_STEP_MS: u64 = 60_000;
-
-/// What a worker has seen that may change a circuit.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Evidence {
-    /// Enough failures in a row.
-    Opening { key: u64, generation: u64, failures_in_row: u32, samples: u64, pool: Option<f64>, failure: FailureKind },
-    /// A probe came back.
-    Probe { key: u64, generation: u64, result: ProbeResult },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ProbeResult {
-    Passed,
-    Failed(FailureKind),
-    Returned,
-}
-
-impl Evidence {
-    pub(crate) fn key(&self) -> u64 {
-        match self {
-            Self::Opening { key, .. } | Self::Probe { key, .. } => *key,
-        }
-    }
-
-    /// It is about the state that the record shows; otherwise somebody else changed this circuit since.
-    fn is_current(&self, record: &Circuits) -> bool {
-        let entry = record.get(self.key());
-        match self {
-            Self::Opening { generation, .. } => {
-                entry.is_none_or(|entry| entry.state == CircuitState::Closed && entry.generation == *generation)
-            }
-            Self::Probe { generation, .. } => {
-                entry.is_some_and(|entry| entry.state == CircuitState::HalfOpen && entry.generation == *generation)
-            }
-        }
-    }
-}
 
 /// A change of the record that a worker wants.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,6 +26,7 @@ extern crate std;
 mod circuit;
 mod config;
 mod endpoint;
+mod evidence;
 mod ewma;
 mod pool;
 mod rng;

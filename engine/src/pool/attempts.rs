@@ -2,8 +2,8 @@
 //! it, so that no attempt is settled twice.
 
 use super::Pool;
-use crate::circuit::{Evidence, ProbeResult};
 use crate::endpoint::LocalCircuit;
+use crate::evidence::{Evidence, ProbeResult};
 use crate::time::{Time, micros};
 use core::time::Duration;
 use plimsoll_snapshot::{CircuitState, FailureKind};

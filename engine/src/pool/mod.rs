@@ -11,9 +11,9 @@ mod attempts;
 mod pick;
 mod refresh;
 
-use crate::circuit::Evidence;
 use crate::config::{EndpointConfig, PoolConfig};
 use crate::endpoint::{Cold, Hot, LocalCircuit};
+use crate::evidence::Evidence;
 use crate::rng::Rng;
 use crate::rotation::Rotation;
 use crate::sampler::Sampler;

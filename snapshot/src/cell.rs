@@ -194,8 +194,7 @@ mod tests {
         #[test]
         fn a_cut_record_is_refused(cut in 0_usize..40) {
             let bytes = Cell { endpoints: alloc::vec![CellEndpoint::default()], ..Cell::default() }.encode();
-            prop_assume!(cut < bytes.len());
-            prop_assert_eq!(Cell::decode(&bytes[..cut]), Err(Malformed));
+            prop_assert_eq!(Cell::decode(&bytes[..cut % bytes.len()]), Err(Malformed));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Health as one number from 0 to 1: the share of attempts that succeeded, times a factor below 1 where the endpoint
 //! is much slower than its pool. A pure function of merged counts, so every worker and every reader agrees.
 
+use plimsoll_snapshot::cell::CellEndpoint;
 use plimsoll_snapshot::{CircuitState, Status};
 
 /// An endpoint may be this many times slower than the pool's middle before its score falls. Three: pools with mixed
@@ -20,6 +21,17 @@ pub struct Sample {
     pub failures: u64,
     /// Sum of the successes' latencies, microseconds.
     pub latency_us: u64,
+}
+
+impl From<&CellEndpoint> for Sample {
+    /// The windowed part of what was published.
+    fn from(counts: &CellEndpoint) -> Self {
+        Self {
+            requests: u64::from(counts.recent_requests),
+            failures: u64::from(counts.recent_failures),
+            latency_us: counts.recent_latency_us,
+        }
+    }
 }
 
 impl Sample {

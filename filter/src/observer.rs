@@ -5,9 +5,9 @@
 use crate::abi::now;
 use crate::host::{self, Headers};
 use crate::streams::Stream;
-use crate::vm::{self, Located, PoolId, key_of};
+use crate::vm::{self, Located, PoolId};
 use core::time::Duration;
-use plimsoll_engine::{Attempt, Ending, Outcome};
+use plimsoll_engine::{Attempt, Ending, Outcome, address_key};
 use plimsoll_snapshot::FailureKind;
 
 /// The one bit of the proxy's response flags that is of use when an attempt is over: the client left. Those that say
@@ -27,7 +27,7 @@ pub struct Patience {
 /// An attempt begins.
 pub(crate) fn begin(context: u32) -> bool {
     let now = now();
-    let Ok(key) = host::property("upstream\0address", key_of) else { return true };
+    let Ok(key) = host::property("upstream\0address", address_key) else { return true };
     let mut located = vm::with(|vm| vm.locate(key)).unwrap_or(Located::Nowhere);
     if located == Located::Ambiguous {
         let cluster = host::property("xds\0cluster_name", <[u8]>::to_vec).unwrap_or_default();

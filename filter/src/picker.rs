@@ -9,9 +9,9 @@ use crate::config::Observe;
 use crate::host::{self, Headers};
 use crate::observer::parse_number;
 use crate::streams::Stream;
-use crate::vm::{self, PoolId, Vm, key_of};
+use crate::vm::{self, PoolId, Vm};
 use core::time::Duration;
-use plimsoll_engine::{Attempt, Candidates, Ending, Outcome, Pool, Refused, Time};
+use plimsoll_engine::{Attempt, Candidates, Ending, Outcome, Pool, Refused, Time, address_key};
 use plimsoll_snapshot::FailureKind;
 
 /// The header that steers the cluster: `ip:port,ip:port,…`, best first.
@@ -107,7 +107,7 @@ fn refuse(refused: &Refused) -> bool {
 pub(crate) fn answered(context: u32) {
     let now = now();
     let status = host::header(Headers::Response, ":status", parse_number).unwrap_or(0);
-    let address = host::property("upstream\0address", key_of).ok();
+    let address = host::property("upstream\0address", address_key).ok();
     // Only a failure needs to be told from what the proxy or another filter answered by itself.
     let outcome = if status < 500 {
         Some(Outcome::Success)

@@ -10,7 +10,7 @@ use crate::streams::{ContextHasher, Streams};
 use crate::{metrics, observer, tick};
 use core::cell::RefCell;
 use core::hash::BuildHasherDefault;
-use plimsoll_engine::{Attempt, Ending, Pool, Rng, Time, address_key};
+use plimsoll_engine::{Attempt, Ending, Pool, Rng, Time};
 use plimsoll_snapshot::Event;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -285,10 +285,4 @@ impl Vm {
             state.pool.finish(attempt, now, ending);
         }
     }
-}
-
-/// The key of an address as the proxy prints it.
-#[must_use]
-pub fn key_of(address: &[u8]) -> u64 {
-    address_key(address)
 }

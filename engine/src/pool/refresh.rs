@@ -131,11 +131,7 @@ impl Pool {
                 continue;
             }
             hot.peers_in_flight = merged.counts.in_flight as f32;
-            cold.peers = Sample {
-                requests: u64::from(merged.counts.recent_requests),
-                failures: u64::from(merged.counts.recent_failures),
-                latency_us: merged.counts.recent_latency_us,
-            };
+            cold.peers = Sample::from(&merged.counts);
         }
     }
 

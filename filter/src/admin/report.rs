@@ -1,14 +1,14 @@
 //! Puts the snapshot together: what this VM knows of the pools, and what all workers published about them.
 
+use crate::config::DEFAULT_TICK;
 use crate::shared;
 use crate::tick::STALE_TICKS;
 use crate::vm;
-use core::time::Duration;
 use plimsoll_engine::{PoolConfig, Sample, middle_us, score, status};
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
 use plimsoll_snapshot::events::EventLog;
-use plimsoll_snapshot::merge::{MergedEndpoint, MergedPool};
+use plimsoll_snapshot::merge::MergedPool;
 use plimsoll_snapshot::registry::Registry;
 use plimsoll_snapshot::sketch::Sketch;
 use plimsoll_snapshot::{Circuit, CircuitState, Endpoint, Pool, Snapshot, Transition, VERSION, Worker};
@@ -25,7 +25,7 @@ pub(super) fn snapshot() -> Snapshot {
     let (known, tick) = vm::with(|vm| {
         let tick =
             vm.roots.iter().filter_map(|(_, root)| root.config.as_ref()).filter(|config| !config.pools.is_empty());
-        let tick = tick.map(|config| config.tick).next_back().unwrap_or(Duration::from_millis(100));
+        let tick = tick.map(|config| config.tick).next_back().unwrap_or(DEFAULT_TICK);
         let known = vm.pools().map(|state| Known {
             config: state.pool.config().clone(),
             panic: state.pool.panics(),
@@ -93,7 +93,7 @@ impl Reader {
 
     fn assemble(&self, known: &Known, merged: &MergedPool, circuits: &Circuits) -> Pool {
         let config = &known.config;
-        let samples: Vec<Sample> = merged.endpoints.iter().map(sample).collect();
+        let samples: Vec<Sample> = merged.endpoints.iter().map(|merged| Sample::from(&merged.counts)).collect();
         let middle = middle_us(&samples);
         let mut endpoints = Vec::with_capacity(samples.len());
         let mut all = Sketch::default();
@@ -148,14 +148,6 @@ impl Reader {
     fn last_transition(&self, pool: &str, address: &str) -> Option<Transition> {
         let of = |event: &&plimsoll_snapshot::Event| event.pool == pool && event.address == address;
         self.log.events.iter().rev().find(of).map(|event| event.transition.clone())
-    }
-}
-
-fn sample(merged: &MergedEndpoint) -> Sample {
-    Sample {
-        requests: u64::from(merged.counts.recent_requests),
-        failures: u64::from(merged.counts.recent_failures),
-        latency_us: merged.counts.recent_latency_us,
     }
 }
 

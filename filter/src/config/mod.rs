@@ -9,6 +9,8 @@ mod tests;
 mod units;
 mod validate;
 
+pub(crate) use validate::DEFAULT_TICK;
+
 use core::time::Duration;
 use plimsoll_engine::{PoolConfig, address_key};
 

@@ -9,7 +9,7 @@ use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig,
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-const DEFAULT_TICK: Duration = Duration::from_millis(100);
+pub(crate) const DEFAULT_TICK: Duration = Duration::from_millis(100);
 const MAX_POOLS: usize = 256;
 const MAX_ENDPOINTS: usize = 100_000;
 

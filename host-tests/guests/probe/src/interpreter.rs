@@ -27,6 +27,8 @@ thread_local! {
 #[derive(Default)]
 struct Probe {
     scripts: BTreeMap<u32, Rc<[Line]>>,
+    /// Root ids of the roots.
+    names: BTreeMap<u32, String>,
     /// Root and case of each stream.
     streams: BTreeMap<u32, (u32, String)>,
     /// How often a callback came, by context.
@@ -54,6 +56,12 @@ impl Probe {
         script.iter().filter(wanted).map(|line| line.operation.clone()).collect()
     }
 
+    /// Plugin and context, as they stand before each line.
+    fn who(&self, context: u32) -> String {
+        let root = self.streams.get(&context).map_or(context, |(root, _)| *root);
+        format!("{} {context}", self.names.get(&root).map_or("?", String::as_str))
+    }
+
     /// A stream's case is known; what roots do is counted anew.
     fn enter_case(&mut self, context: u32, case: String) {
         if let Some(stream) = self.streams.get_mut(&context) {
@@ -74,14 +82,12 @@ fn with<R>(work: impl FnOnce(&mut Probe) -> R) -> R {
 pub(crate) fn run(callback: &'static str, arguments: &[u32], default: u32) -> u32 {
     let context = arguments.first().copied().unwrap_or(0);
     let shown: String = arguments.iter().skip(1).map(|argument| format!(" {argument}")).collect();
-    log(&format!("c{context} > {callback}{shown}"));
+    if callback == "context_create" {
+        create(context, arguments.get(1).copied().unwrap_or(0));
+    }
+    let who = with(|probe| probe.who(context));
+    log(&format!("{who} > {callback}{shown}"));
     match callback {
-        "context_create" => with(|probe| {
-            let parent = arguments.get(1).copied().unwrap_or(0);
-            if parent != 0 {
-                probe.streams.insert(context, (parent, String::new()));
-            }
-        }),
         "vm_start" | "configure" => load(context),
         "request_headers" => {
             if let (0, Some(case)) = get("get_header", &[Word(0), Text(CASE_HEADER)]) {
@@ -96,18 +102,28 @@ pub(crate) fn run(callback: &'static str, arguments: &[u32], default: u32) -> u3
             answer = resolve(&operation.arguments).first().map_or(0, |word| *word as u32);
         } else {
             let result = perform(&operation);
-            log(&format!("c{context} {} {result}", operation.text));
+            log(&format!("{who} {} {result}", operation.text));
         }
     }
     if callback == "delete" {
         with(|probe| {
             probe.streams.remove(&context);
             probe.scripts.remove(&context);
+            probe.names.remove(&context);
             probe.counts.retain(|(of, _), _| *of != context);
         });
     }
-    log(&format!("c{context} < {callback} {answer}"));
+    log(&format!("{who} < {callback} {answer}"));
     answer
+}
+
+/// A root (parent 0) or a stream comes into being.
+fn create(context: u32, parent: u32) {
+    if parent != 0 {
+        with(|probe| probe.streams.insert(context, (parent, String::new())));
+    } else if let (0, Some(name)) = get("get_property", &[Text(b"plugin_root_id")]) {
+        with(|probe| probe.names.insert(context, String::from_utf8_lossy(&name).into_owned()));
+    }
 }
 
 /// Reads the script from the plugin's configuration.

@@ -5,6 +5,7 @@
 mod case;
 mod compare;
 mod envoy;
+mod host;
 mod trace;
 
 mod callbacks;

@@ -63,7 +63,7 @@ impl Scene {
             retries: 0,
             retry_on: "5xx,reset,connect-failure,refused-stream",
             per_try_timeout: None,
-            timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(1),
             always: "",
             cases: Vec::new(),
         }

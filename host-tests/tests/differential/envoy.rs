@@ -11,7 +11,7 @@ use crate::trace::{Line, Names, Trace};
 /// For a callback that comes a little later than the answer.
 const SOON: Duration = Duration::from_millis(1_500);
 /// A client waits no longer.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(4);
 /// What the guests may call.
 pub(crate) const CALLS: &str = "calls";

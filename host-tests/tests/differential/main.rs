@@ -8,7 +8,13 @@ mod envoy;
 mod host;
 mod trace;
 
+mod bodies;
 mod callbacks;
+mod flow;
 mod maps;
 mod misuse;
+mod outcomes;
 mod phases;
+mod properties;
+mod replies;
+mod trailers;

@@ -13,6 +13,7 @@ use crate::{memory, show};
 
 /// Lines of this level are the trace.
 const INFO: u64 = 2;
+const VM_CONFIGURATION: u64 = 6;
 const PLUGIN_CONFIGURATION: u64 = 7;
 const CASE_HEADER: &[u8] = b"x-case";
 /// In places for answers until the host writes there.
@@ -88,7 +89,8 @@ pub(crate) fn run(callback: &'static str, arguments: &[u32], default: u32) -> u3
     let who = with(|probe| probe.who(context));
     log(&format!("{who} > {callback}{shown}"));
     match callback {
-        "vm_start" | "configure" => load(context),
+        "vm_start" => load(context, VM_CONFIGURATION),
+        "configure" => load(context, PLUGIN_CONFIGURATION),
         "request_headers" => {
             if let (0, Some(case)) = get("get_header", &[Word(0), Text(CASE_HEADER)]) {
                 with(|probe| probe.enter_case(context, String::from_utf8_lossy(&case).into_owned()));
@@ -101,7 +103,7 @@ pub(crate) fn run(callback: &'static str, arguments: &[u32], default: u32) -> u3
         if operation.name == "answer" {
             answer = resolve(&operation.arguments).first().map_or(0, |word| *word as u32);
         } else {
-            let result = perform(&operation);
+            let result = perform(context, &operation);
             log(&format!("{who} {} {result}", operation.text));
         }
     }
@@ -126,9 +128,9 @@ fn create(context: u32, parent: u32) {
     }
 }
 
-/// Reads the script from the plugin's configuration.
-fn load(root: u32) {
-    let (status, text) = get("get_buffer", &[Word(PLUGIN_CONFIGURATION), Word(0), Word(u64::from(u32::MAX / 2))]);
+/// Reads a root's script from a configuration, in place of what it had.
+fn load(root: u32, buffer: u64) {
+    let (status, text) = get("get_buffer", &[Word(buffer), Word(0), Word(u64::from(u32::MAX / 2))]);
     let text = text.unwrap_or_default();
     if status != 0 {
         return;
@@ -140,9 +142,13 @@ fn load(root: u32) {
 }
 
 /// Does one operation; what came of it, for the log.
-fn perform(operation: &Operation) -> String {
+fn perform(context: u32, operation: &Operation) -> String {
     match (operation.name.as_str(), operation.arguments.as_slice()) {
         ("say", _) => return String::new(),
+        ("own_context", _) => {
+            keep(operation, u64::from(context));
+            return String::new();
+        }
         ("trap", _) => memory::trap(),
         ("alloc", [Argument::Bytes(mode)]) if memory::switch(mode) => return String::new(),
         _ => {}
@@ -180,13 +186,18 @@ fn perform(operation: &Operation) -> String {
         if !operation.brief {
             shown.push_str(&format!(" {number}"));
         }
-        if let Some(register) = &operation.register {
-            with(|probe| {
-                probe.registers.insert(register.clone(), number);
-            });
-        }
+        keep(operation, number);
     }
     shown
+}
+
+/// Keeps a number in the register that the operation names.
+fn keep(operation: &Operation, number: u64) {
+    if let Some(register) = &operation.register {
+        with(|probe| {
+            probe.registers.insert(register.clone(), number);
+        });
+    }
 }
 
 /// Arguments as words; bytes stay where the script has them.

@@ -91,7 +91,6 @@ fn at_once() {
         .case(Case::new("close and pause", "down request_headers close_stream 0\ndown request_headers answer 1"))
         .case(Case::new("close in response headers", "down response_headers close_stream 1"))
         .case(Case::new("close in response body", "down response_body close_stream 1").answer(Answer::chunks(&["a", "b"])))
-        .case(Case::new("close in done", "down done close_stream 0\ndown done continue_stream 0"))
         .case(Case::new("close upstream in request headers", "up request_headers close_stream 0"))
         .case(Case::new("close upstream in response headers", "up response_headers close_stream 1"))
         .case(Case::new("answers that are none", "down response_headers answer 7"))

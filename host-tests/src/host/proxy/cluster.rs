@@ -18,7 +18,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(name: &str, endpoints: &[String]) -> Self {
-        let healthy = |_: &String| -> Script { Box::new(|_, _| Behaviour::ok(1)) };
+        let healthy = |_: &String| -> Script { Box::new(|_, _| Behaviour::ok(1).into()) };
         Self { name: name.to_owned(), endpoints: endpoints.to_vec(), scripts: endpoints.iter().map(healthy).collect() }
     }
 
@@ -42,6 +42,10 @@ impl Cluster {
 
     pub(super) fn script(&mut self, at: usize) -> &mut Script {
         &mut self.scripts[at]
+    }
+
+    pub(super) fn set_script(&mut self, at: usize, script: Script) {
+        self.scripts[at] = script;
     }
 
     /// The next endpoint of a request, and whether the header named it; `None` for an empty cluster.

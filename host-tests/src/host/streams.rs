@@ -2,9 +2,11 @@
 //!
 //! Pausing on headers keeps the map open, so that the guest can change it until it lets the stream go on.
 
+use std::rc::Rc;
+
 use super::Headers;
 use super::callbacks::CallbackKind as Kind;
-use super::context::{Body, LocalResponse, Map, Phase, Stream};
+use super::context::{Body, Facts, LocalResponse, Map, Phase, Stream};
 use super::vm::{Vm, VmError};
 
 /// What the guest wants after headers, a body or trailers.
@@ -26,7 +28,7 @@ impl Vm {
     /// Creates a stream context under a root; its id.
     pub fn open_stream(&mut self, root: u32) -> Result<u32, VmError> {
         let context = self.reserve_stream();
-        self.create_stream(context, root, |_| {})?;
+        self.create_stream(context, root)?;
         Ok(context)
     }
 
@@ -35,12 +37,21 @@ impl Vm {
         self.new_context_id()
     }
 
-    /// Creates a stream context with a reserved number, under a root; `prepare` may set properties before the guest
-    /// hears of it.
-    pub fn create_stream(&mut self, context: u32, root: u32, prepare: impl FnOnce(&mut Stream)) -> Result<(), VmError> {
+    /// Creates a stream context with a reserved number, under a root.
+    pub fn create_stream(&mut self, context: u32, root: u32) -> Result<(), VmError> {
+        self.create_stream_with(context, root, None)
+    }
+
+    /// As [`Vm::create_stream`], with facts that the guest can read as properties.
+    pub(crate) fn create_stream_with(
+        &mut self,
+        context: u32,
+        root: u32,
+        facts: Option<Rc<dyn Facts>>,
+    ) -> Result<(), VmError> {
         let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
         let mut stream = Stream::new(root, plugin.unwrap_or_default());
-        prepare(&mut stream);
+        stream.facts = facts;
         self.store.data_mut().streams.insert(context, stream);
         self.raw(Kind::ContextCreate, &[context, root]).map(drop)
     }

@@ -9,24 +9,28 @@ use std::time::Duration;
 use super::Core;
 use super::chain::{Chain, Key, Piece};
 use super::events::{Event, FromUpstream};
-use super::flow::{RouterReply, flags};
+use super::flow::{LATE, Routed, RouterReply, flags};
+use super::info::AttemptInfo;
 use super::model::{Answer, Attempt, AttemptEnd, AttemptRecord, Behaviour, RequestId, Source};
-use crate::host::{Body as Side, Headers, Value};
+use crate::host::{Body as Side, Headers};
 
 /// A refusal on the same machine takes about this long.
 const REFUSAL: Duration = Duration::from_micros(200);
 const REFUSED: &str = "delayed connect error: Connection refused";
-/// Known as soon as there is a connection.
-pub(super) const LOCAL_ADDRESS: &str = "127.0.0.1:40000";
 /// In this header the router tells the endpoint how long it will wait.
 const TIMEOUT_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
+
+/// In this one it tells the client how long the endpoint took.
+const SERVICE_TIME_HEADER: &str = "x-envoy-upstream-service-time";
+const RESET: &str = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+const UNCONNECTED: &str = "upstream connect error or disconnect/reset before headers. reset reason: remote \
+                           connection failure, transport failure reason: delayed connect error: Connection refused";
 
 /// An attempt under way.
 pub(super) struct Live {
     pub(super) number: u32,
-    pub(super) endpoint: String,
     pub(super) chain: Chain,
-    pub(super) connected: bool,
+    pub(super) info: Rc<AttemptInfo>,
     /// The endpoint has the whole request.
     sent: bool,
     /// What the endpoint does, and what of its answer is still to come.
@@ -38,40 +42,63 @@ pub(super) struct Live {
 impl Core {
     /// Picks the next endpoint and sends the request there.
     pub(super) fn start_attempt(&self, id: RequestId) {
-        let picked = self
-            .exchange(id, |exchange| self.cluster.borrow().pick(&mut exchange.steering, &mut self.rng.borrow_mut()));
-        let (at, steered) = match picked {
-            None => return,
-            Some(Some(picked)) => picked,
+        let picked = self.exchange(id, |exchange| {
+            let at = exchange.cluster?;
+            let clusters = self.clusters.borrow();
+            let picked = clusters[at].pick(&mut exchange.steering, &mut self.rng.borrow_mut());
+            Some(picked.map(|(endpoint, steered)| (at, endpoint, steered)))
+        });
+        match picked {
+            None => {}
             Some(None) => {
-                let reply = RouterReply { status: 503, flags: flags::NO_HOST, details: "no_healthy_upstream" };
-                return self.router_reply(id, &reply);
+                let (flags, details) = (flags::NO_CLUSTER, "cluster_not_found");
+                self.router_reply(id, &RouterReply { status: 503, flags, details, body: "" });
             }
-        };
-        let endpoint = self.cluster.borrow().endpoint(at).to_owned();
+            Some(Some(None)) => {
+                let (flags, details) = (flags::NO_HOST, "no_healthy_upstream");
+                self.router_reply(id, &RouterReply { status: 503, flags, details, body: "no healthy upstream" });
+            }
+            Some(Some(Some((cluster, at, steered)))) => self.try_endpoint(id, cluster, at, steered),
+        }
+    }
+
+    fn try_endpoint(&self, id: RequestId, cluster: usize, at: usize, steered: bool) {
+        let endpoint = Rc::clone(self.clusters.borrow()[cluster].endpoint(at));
         let started = self.world.elapsed();
-        let Some((thread, number, routed)) = self.exchange(id, |exchange| {
-            exchange.attempts.push(AttemptRecord { endpoint: endpoint.clone(), steered, started, end: None });
-            let routed = exchange.routed.clone().unwrap_or_default();
-            (exchange.thread, exchange.attempts.len() as u32, routed)
+        let Some((thread, routed, request)) = self.exchange(id, |exchange| {
+            exchange.attempts.push(AttemptRecord::new(&endpoint, steered, started));
+            (exchange.thread, exchange.routed.clone().unwrap_or_default(), Rc::clone(&exchange.info))
         }) else {
             return;
         };
+        let number = request.attempts.get() + 1;
+        request.attempts.set(number);
+        *request.upstream.borrow_mut() = Some(Rc::clone(&endpoint));
         let how = if steered { "" } else { " by fallback" };
         self.world.note("router", || format!("request {id} attempt {number} → {endpoint}{how}"));
         let attempt = Attempt { request: id, number, endpoint: &endpoint, elapsed: started, headers: &routed.headers };
-        let answer = self.cluster.borrow_mut().script(at)(attempt, &mut self.rng.borrow_mut());
+        let answer = self.clusters.borrow_mut()[cluster].script(at)(attempt, &mut self.rng.borrow_mut());
         let refused = answer.behaviour == Behaviour::Refuse;
         let chain = self.open_chain(thread, &self.setup.upstream);
-        let live =
-            Live { number, endpoint, chain, connected: false, sent: false, answer: Rc::new(answer), hedged: false };
+        let (connected, failure, latency) = Default::default();
+        let info = Rc::new(AttemptInfo { request, endpoint, number, connected, failure, latency });
+        let live = Live { number, chain, info: Rc::clone(&info), sent: false, answer: Rc::new(answer), hedged: false };
         self.exchange(id, |exchange| exchange.live.push(live));
-        let mut headers = routed.headers;
-        if let Some(timeout) = self.setup.per_try_timeout {
-            headers.replace(TIMEOUT_HEADER, timeout.as_millis().to_string());
+        self.send_routed(id, number, routed);
+        if refused {
+            self.later(thread, id, number, REFUSAL, FromUpstream::Refused);
+        } else {
+            info.connected.set(true);
         }
+    }
+
+    /// Sends what the router has of a request so far.
+    fn send_routed(&self, id: RequestId, number: u32, routed: Routed) {
         let key = Key::Up(id, number);
         let headers_only = routed.complete && routed.body.is_none() && routed.trailers.is_none();
+        let mut headers = routed.headers;
+        let patience = self.setup.per_try_timeout.unwrap_or(self.setup.timeout);
+        headers.replace(TIMEOUT_HEADER, patience.as_millis().to_string());
         self.pass(key, Side::Request, 0, Piece::Headers(headers, headers_only));
         if let Some(body) = routed.body {
             let end = routed.complete && routed.trailers.is_none();
@@ -80,20 +107,10 @@ impl Core {
         if let Some(trailers) = routed.trailers {
             self.pass(key, Side::Request, 0, Piece::Trailers(trailers));
         }
-        if refused {
-            self.later(thread, id, number, REFUSAL, FromUpstream::Refused);
-        } else {
-            self.connect(id, number);
-        }
-    }
-
-    fn connect(&self, id: RequestId, number: u32) {
-        self.live(id, number, |live| live.connected = true);
-        self.tell_upstream(id, number, "upstream.local_address", &LOCAL_ADDRESS.into());
     }
 
     /// Works on an attempt under way.
-    fn live<R>(&self, id: RequestId, number: u32, run: impl FnOnce(&mut Live) -> R) -> Option<R> {
+    pub(super) fn live<R>(&self, id: RequestId, number: u32, run: impl FnOnce(&mut Live) -> R) -> Option<R> {
         self.exchange(id, |exchange| exchange.live.iter_mut().find(|live| live.number == number).map(run)).flatten()
     }
 
@@ -102,12 +119,25 @@ impl Core {
     }
 
     /// A piece of the request has passed the upstream filters. When it is whole the endpoint begins to work on it.
-    pub(super) fn reach_endpoint(&self, id: RequestId, number: u32, piece: &Piece) {
-        let end = match piece {
-            Piece::Headers(_, end) | Piece::Data(_, end) => *end,
-            Piece::Trailers(_) => true,
-        };
-        if !end {
+    pub(super) fn reach_endpoint(&self, id: RequestId, number: u32, piece: Piece) {
+        let end = self.exchange(id, |exchange| {
+            let attempt = exchange.attempts.get_mut(number as usize - 1)?;
+            Some(match piece {
+                Piece::Headers(headers, end) => {
+                    attempt.headers = headers;
+                    end
+                }
+                Piece::Data(data, end) => {
+                    attempt.body.extend(data);
+                    end
+                }
+                Piece::Trailers(trailers) => {
+                    attempt.trailers = trailers;
+                    true
+                }
+            })
+        });
+        if end.flatten() != Some(true) {
             return;
         }
         let thread = self.exchange(id, |exchange| exchange.thread);
@@ -153,7 +183,7 @@ impl Core {
             FromUpstream::Headers => {
                 let mut headers = Headers::response(status);
                 answer.headers.iter().for_each(|(name, value)| headers.add(name, value));
-                self.inform(id, |info| info.details = Some("via_upstream".to_owned()));
+                self.inform(id, |info| info.set_details("via_upstream"));
                 self.pass(key, Side::Response, 0, Piece::Headers(headers, answer.is_headers_only()));
                 if answer.is_headers_only() {
                     self.tell_latency(id, number);
@@ -175,14 +205,14 @@ impl Core {
             }
             FromUpstream::Cut => self.cut(id, number, status),
             FromUpstream::Refused => {
-                self.tell_upstream(id, number, "upstream.transport_failure_reason", &REFUSED.into());
+                self.live(id, number, |live| live.info.failure.set(REFUSED));
                 let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
-                let reply = RouterReply { status: 503, flags: flags::REFUSED, details };
+                let reply = RouterReply { status: 503, flags: flags::REFUSED, details, body: UNCONNECTED };
                 self.attempt_failed(id, number, AttemptEnd::Refused, &reply);
             }
             FromUpstream::Reset => {
                 let details = "upstream_reset_before_response_started{connection_termination}";
-                let reply = RouterReply { status: 503, flags: flags::RESET, details };
+                let reply = RouterReply { status: 503, flags: flags::RESET, details, body: RESET };
                 self.attempt_failed(id, number, AttemptEnd::Reset, &reply);
             }
             FromUpstream::PerTryTimeout if answered => {}
@@ -192,8 +222,10 @@ impl Core {
 
     /// Known with the last byte, and only then.
     fn tell_latency(&self, id: RequestId, number: u32) {
-        let latency = Value::Duration(Duration::from_millis(1));
-        self.tell_upstream(id, number, "response.backend_latency", &latency);
+        let now = self.world.elapsed();
+        let started = self.exchange(id, |exchange| exchange.attempts.get(number as usize - 1).map(|a| a.started));
+        let took = now.saturating_sub(started.flatten().unwrap_or(now));
+        self.live(id, number, |live| live.info.latency.set(Some(took)));
     }
 
     fn per_try_timeout(&self, id: RequestId, number: u32) {
@@ -202,7 +234,7 @@ impl Core {
             self.world.note("router", || format!("request {id} attempt {number} is late, one more beside it"));
             return self.retry(id);
         }
-        let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details: "upstream_per_try_timeout" };
+        let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details: "upstream_per_try_timeout", body: LATE };
         self.attempt_failed(id, number, AttemptEnd::Timeout, &reply);
     }
 
@@ -243,6 +275,11 @@ impl Core {
         if end {
             self.end_attempt(id, number, AttemptEnd::Status(status));
         }
+        let took =
+            self.exchange(id, |exchange| exchange.attempts.get(number as usize - 1).map(|a| a.started)).flatten();
+        let took = took.map_or(Duration::ZERO, |started| self.world.elapsed().saturating_sub(started));
+        let mut headers = headers;
+        headers.replace(SERVICE_TIME_HEADER, took.as_millis().to_string());
         self.respond(id, headers, end, Source::Upstream);
     }
 
@@ -255,8 +292,8 @@ impl Core {
     fn cut(&self, id: RequestId, number: u32, status: u16) {
         self.end_attempt(id, number, AttemptEnd::Truncated(status));
         self.inform(id, |info| {
-            info.flags |= flags::CUT;
-            info.details = Some("upstream_reset_after_response_started{protocol_error}".to_owned());
+            info.add_flags(flags::CUT);
+            info.set_details("upstream_reset_after_response_started{protocol_error}");
         });
         self.finish(id, true);
     }
@@ -280,7 +317,7 @@ impl Core {
     /// No retry is left, where there were some.
     fn give_up(&self, id: RequestId) {
         if self.setup.retries.limit > 0 {
-            self.inform(id, |info| info.flags |= flags::RETRIES_USED_UP);
+            self.inform(id, |info| info.add_flags(flags::RETRIES_USED_UP));
         }
     }
 
@@ -310,7 +347,7 @@ impl Core {
             Some(live.chain)
         });
         if let Some(Some(chain)) = chain {
-            self.close_chain(chain, false);
+            self.close_chain(chain, None);
         }
     }
 }

@@ -5,9 +5,13 @@
 //! While a filter holds a body back, its callback reads what is held, without the piece that it is called for: codecs
 //! tell the end of a body by an empty piece, so at the end it reads the whole.
 
+use std::rc::Rc;
+
 use super::Core;
+use super::info::Info;
 use super::model::RequestId;
 use super::setup::{FailurePolicy, Link};
+use crate::host::context::Facts;
 use crate::host::{Body as Side, Flow, Headers, Map, Vm, VmError};
 
 /// Which chain: of a request, or of one of its attempts.
@@ -271,6 +275,14 @@ impl Core {
         }
     }
 
+    /// What a stream of this chain can read.
+    fn facts(&self, key: Key) -> Option<Rc<dyn Facts>> {
+        match key {
+            Key::Down(id) => self.info(id).map(|info| -> Rc<dyn Facts> { info }),
+            Key::Up(id, number) => self.live(id, number, |live| -> Rc<dyn Facts> { live.info.clone() }),
+        }
+    }
+
     /// Calls a filter of a stream.
     fn callback(&self, key: Key, index: usize, run: impl FnOnce(&mut Vm, u32) -> Result<Flow, VmError>) -> Called {
         let Some((slot, context, root, policy, created)) = self.filter(key, index, |filter| {
@@ -281,8 +293,8 @@ impl Core {
         };
         let facts = if created { None } else { self.facts(key) };
         let flow = self.guarded(slot, |vm| {
-            if let Some(facts) = facts {
-                vm.create_stream(context, root, |stream| facts.write(stream))?;
+            if !created {
+                vm.create_stream_with(context, root, facts)?;
             }
             run(vm, context)
         });
@@ -297,13 +309,13 @@ impl Core {
     }
 
     /// Ends the streams of a chain: log first where there is one, then done and delete.
-    pub(super) fn close_chain(&self, chain: Chain, log: bool) {
-        if log {
+    pub(super) fn close_chain(&self, chain: Chain, log: Option<Rc<Info>>) {
+        if let Some(info) = &log {
             for filter in &chain {
                 let (slot, context) = (filter.slot, filter.context);
                 self.guarded(slot, |vm| {
                     if !filter.created {
-                        vm.create_stream(context, filter.root, |_| {})?;
+                        vm.create_stream_with(context, filter.root, Some(info.clone()))?;
                     }
                     vm.log_stream(context)
                 });
@@ -311,7 +323,7 @@ impl Core {
             }
         }
         for filter in &chain {
-            if filter.created || log {
+            if filter.created || log.is_some() {
                 self.guarded(filter.slot, |vm| vm.end_upstream(filter.context));
                 self.run_actions(filter.slot);
             }

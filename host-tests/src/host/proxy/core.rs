@@ -25,7 +25,8 @@ pub(super) struct Core {
     pub(super) slots: Vec<Slot>,
     /// Threads that stand inside a callback.
     pub(super) busy: Vec<Cell<bool>>,
-    pub(super) cluster: RefCell<Cluster>,
+    /// The cluster behind the router, then those of the routes.
+    pub(super) clusters: RefCell<Vec<Cluster>>,
     pub(super) events: RefCell<Events>,
     pub(super) exchanges: RefCell<BTreeMap<RequestId, Exchange>>,
     pub(super) outcomes: RefCell<BTreeMap<RequestId, Outcome>>,
@@ -44,7 +45,27 @@ pub(super) struct Core {
     requests: Cell<RequestId>,
 }
 
+/// The default cluster, then those of the routes that lead somewhere; the same cluster twice is one.
+fn clusters(setup: &Setup) -> Vec<Cluster> {
+    let mut clusters = vec![Cluster::new(&setup.cluster, &setup.endpoints)];
+    for (_, name, endpoints) in &setup.routes {
+        if !name.is_empty() && clusters.iter().all(|cluster| *cluster.name != **name) {
+            clusters.push(Cluster::new(name, endpoints));
+        }
+    }
+    clusters
+}
+
 impl Core {
+    /// The cluster to which a path leads; `None` if it does not exist.
+    pub(super) fn cluster_of(&self, path: &[u8]) -> Option<usize> {
+        let mut routes = self.setup.routes.iter();
+        let Some((_, name, _)) = routes.find(|(prefix, ..)| path.starts_with(prefix.as_bytes())) else {
+            return Some(0);
+        };
+        self.clusters.borrow().iter().position(|cluster| *cluster.name == **name)
+    }
+
     pub(super) fn new(setup: Setup, preemptor: Preemptor) -> Result<Rc<Self>, StartError> {
         let world = World::new(setup.profile.cas);
         world.trace().record(setup.trace);
@@ -59,7 +80,7 @@ impl Core {
             rng: RefCell::new(Rng::new(setup.seed)),
             slots,
             busy: vec![Cell::new(false); threads],
-            cluster: RefCell::new(Cluster::new(&setup.cluster, &setup.endpoints)),
+            clusters: RefCell::new(clusters(&setup)),
             events: RefCell::default(),
             exchanges: RefCell::default(),
             outcomes: RefCell::default(),

@@ -4,7 +4,7 @@
 //! threads go on; see [`Events::pop`].
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::model::{Request, RequestId};
 use crate::host::Plugin;
@@ -97,9 +97,13 @@ impl PartialEq for Entry {
 impl Eq for Entry {}
 
 /// The queue of events.
+///
+/// Timeouts are kept apart: each kind has one duration, so they come in order of time, and most are of requests that
+/// have ended long since. In the heap they would bury the few events that matter.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     heap: BinaryHeap<Entry>,
+    timeouts: [VecDeque<Entry>; 2],
     scheduled: u64,
     arrivals: usize,
     starts: usize,
@@ -108,17 +112,32 @@ pub(super) struct Events {
 impl Events {
     pub(super) fn schedule(&mut self, at_ns: u64, thread: usize, event: Event) {
         self.scheduled += 1;
-        self.arrivals += usize::from(matches!(event, Event::Arrive { .. }));
-        self.starts += usize::from(matches!(event, Event::Start { .. }));
-        self.heap.push(Entry { at_ns, number: self.scheduled, thread, event });
+        self.count(&event, 1);
+        let lane = match event {
+            Event::Timeout { .. } => Some(0),
+            Event::Upstream { what: FromUpstream::PerTryTimeout, .. } => Some(1),
+            _ => None,
+        };
+        let entry = Entry { at_ns, number: self.scheduled, thread, event };
+        match lane.map(|lane| &mut self.timeouts[lane]) {
+            Some(lane) if lane.back().is_none_or(|last| last.at_ns <= at_ns) => lane.push_back(entry),
+            _ => self.heap.push(entry),
+        }
     }
 
-    /// When the next event of a thread that is not busy is due.
+    fn count(&mut self, event: &Event, by: isize) {
+        self.arrivals = self.arrivals.saturating_add_signed(if matches!(event, Event::Arrive { .. }) { by } else { 0 });
+        self.starts = self.starts.saturating_add_signed(if matches!(event, Event::Start { .. }) { by } else { 0 });
+    }
+
+    /// When the next event of a thread that is not busy is due. Without busy threads it costs three looks.
     pub(super) fn next_ns(&self, busy: impl Fn(usize) -> bool, anyone_busy: bool) -> Option<u64> {
+        let fronts = self.timeouts.iter().filter_map(VecDeque::front).chain(self.heap.peek());
         if !anyone_busy {
-            return self.heap.peek().map(|entry| entry.at_ns);
+            return fronts.map(|entry| entry.at_ns).min();
         }
-        self.heap.iter().filter(|entry| !busy(entry.thread)).map(|entry| entry.at_ns).min()
+        let all = self.heap.iter().chain(self.timeouts.iter().flatten());
+        all.filter(|entry| !busy(entry.thread)).map(|entry| entry.at_ns).min()
     }
 
     /// True while a request is still to be sent.
@@ -134,19 +153,26 @@ impl Events {
     /// The next event of a thread that is not busy, with its thread. Those of busy threads keep their places.
     pub(super) fn pop(&mut self, busy: impl Fn(usize) -> bool) -> Option<(usize, Event)> {
         let mut waiting = Vec::new();
-        let mut found = None;
+        let mut next = None;
         while let Some(entry) = self.heap.pop() {
             if busy(entry.thread) {
                 waiting.push(entry);
             } else {
-                found = Some(entry);
+                next = Some(entry);
                 break;
             }
         }
         self.heap.extend(waiting);
-        let entry = found?;
-        self.arrivals -= usize::from(matches!(entry.event, Event::Arrive { .. }));
-        self.starts -= usize::from(matches!(entry.event, Event::Start { .. }));
+        let order = |entry: &Entry| (entry.at_ns, entry.number);
+        for lane in &mut self.timeouts {
+            let Some(at) = lane.iter().position(|entry| !busy(entry.thread)) else { continue };
+            if next.as_ref().is_none_or(|next| order(&lane[at]) < order(next)) {
+                self.heap.extend(next.take());
+                next = lane.remove(at);
+            }
+        }
+        let entry = next?;
+        self.count(&entry.event, -1);
         Some((entry.thread, entry.event))
     }
 }

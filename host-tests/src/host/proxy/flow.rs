@@ -3,6 +3,7 @@
 //! Retries do not show here. A local reply of a filter passes the response side of all filters, the same context's
 //! included; a client that hangs up brings no response callback.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::Core;
@@ -23,7 +24,11 @@ pub(super) mod flags {
     pub(in super::super) const CLIENT_GONE: u64 = 0x4000;
     pub(in super::super) const RETRIES_USED_UP: u64 = 0x8000;
     pub(in super::super) const CUT: u64 = 0x80_0000;
+    pub(in super::super) const NO_CLUSTER: u64 = 0x100_0000;
 }
+
+/// Envoy's words for an answer that did not come in time.
+pub(super) const LATE: &str = "upstream request timeout";
 
 /// A request under way.
 pub(super) struct Exchange {
@@ -45,7 +50,9 @@ pub(super) struct Exchange {
     answer: Option<(Option<u16>, Headers)>,
     answer_body: Vec<u8>,
     answer_trailers: Headers,
-    pub(super) info: Info,
+    /// The cluster that the route leads to; `None` if it does not exist.
+    pub(super) cluster: Option<usize>,
+    pub(super) info: Rc<Info>,
     started_ns: u64,
 }
 
@@ -58,11 +65,12 @@ pub(super) struct Routed {
     pub(super) complete: bool,
 }
 
-/// An answer that the router makes itself.
+/// An answer that the router makes itself, in Envoy's words.
 pub(super) struct RouterReply {
     pub(super) status: u16,
     pub(super) flags: u64,
     pub(super) details: &'static str,
+    pub(super) body: &'static str,
 }
 
 impl Core {
@@ -97,6 +105,8 @@ impl Core {
         if let Some(after) = request.abort_after {
             self.schedule(thread, after, Event::Abort { id });
         }
+        let cluster = self.cluster_of(headers.get(":path").unwrap_or_default());
+        let name = cluster.map_or_else(|| "".into(), |at| Rc::clone(&self.clusters.borrow()[at].name));
         let down = self.open_chain(thread, &self.setup.downstream);
         let mut unsent = request.chunks;
         unsent.reverse();
@@ -114,7 +124,8 @@ impl Core {
             answer: None,
             answer_body: Vec::new(),
             answer_trailers: Headers::new(),
-            info: Info::default(),
+            cluster,
+            info: Rc::new(Info::new(id, &name)),
             started_ns: self.world.now_ns(),
         };
         self.exchanges.borrow_mut().insert(id, exchange);
@@ -167,7 +178,7 @@ impl Core {
         match (key, side) {
             (Key::Down(id), Side::Request) => self.route(id, piece),
             (Key::Down(id), Side::Response) => self.reach_client(id, piece),
-            (Key::Up(id, number), Side::Request) => self.reach_endpoint(id, number, &piece),
+            (Key::Up(id, number), Side::Request) => self.reach_endpoint(id, number, piece),
             (Key::Up(id, number), Side::Response) => self.reach_router(id, number, piece),
         }
     }
@@ -211,7 +222,7 @@ impl Core {
     /// Headers of an answer enter the filters.
     pub(super) fn respond(&self, id: RequestId, headers: Headers, end: bool, source: Source) {
         let status = status_of(&headers);
-        self.inform(id, |info| info.code = status);
+        self.inform(id, |info| info.code.set(status));
         self.exchange(id, |exchange| exchange.source = Some(source));
         self.pass(Key::Down(id), Side::Response, 0, Piece::Headers(headers, end));
     }
@@ -240,11 +251,23 @@ impl Core {
     /// The router answers by itself.
     pub(super) fn router_reply(&self, id: RequestId, reply: &RouterReply) {
         self.inform(id, |info| {
-            info.flags |= reply.flags;
-            info.details = Some(reply.details.to_owned());
+            info.add_flags(reply.flags);
+            info.set_details(reply.details);
         });
-        self.respond(id, Headers::response(reply.status), false, Source::Router);
-        self.pass(Key::Down(id), Side::Response, 0, Piece::Data(reply.details.as_bytes().to_vec(), true));
+        self.reply(id, Headers::response(reply.status), reply.body.as_bytes().to_vec(), Source::Router);
+    }
+
+    /// Sends an answer of the proxy's own through the filters.
+    fn reply(&self, id: RequestId, mut headers: Headers, body: Vec<u8>, source: Source) {
+        if body.is_empty() {
+            return self.respond(id, headers, true, source);
+        }
+        headers.replace("content-length", body.len().to_string());
+        if headers.get("content-type").is_none() {
+            headers.add("content-type", "text/plain");
+        }
+        self.respond(id, headers, false, source);
+        self.pass(Key::Down(id), Side::Response, 0, Piece::Data(body, true));
     }
 
     /// A filter answers by itself. Once an answer has begun, it is cut off instead if the client has its headers, else
@@ -257,7 +280,7 @@ impl Core {
         else {
             return;
         };
-        self.inform(id, |info| info.details = Some(details));
+        self.inform(id, |info| info.set_details(&details));
         if sent {
             return self.finish(id, true);
         }
@@ -268,11 +291,7 @@ impl Core {
             });
             return self.finish(id, false);
         }
-        let empty = local.body.is_empty();
-        self.respond(id, headers, empty, Source::Filter);
-        if !empty {
-            self.pass(Key::Down(id), Side::Response, 0, Piece::Data(local.body, true));
-        }
+        self.reply(id, headers, local.body, Source::Filter);
     }
 
     /// A filter's VM is dead: the stream fails with it.
@@ -316,7 +335,7 @@ impl Core {
         if answered {
             self.finish(id, true);
         } else {
-            let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details: "response_timeout" };
+            let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details: "response_timeout", body: LATE };
             self.router_reply(id, &reply);
         }
     }
@@ -328,8 +347,8 @@ impl Core {
         }
         self.world.note("client", || format!("request {id} hangs up"));
         self.inform(id, |info| {
-            info.flags |= flags::CLIENT_GONE;
-            info.details = Some("downstream_remote_disconnect".to_owned());
+            info.add_flags(flags::CLIENT_GONE);
+            info.set_details("downstream_remote_disconnect");
         });
         self.finish(id, false);
     }
@@ -338,7 +357,7 @@ impl Core {
     /// outcome for the client.
     pub(super) fn finish(&self, id: RequestId, truncated: bool) {
         let Some(down) = self.exchange(id, |exchange| std::mem::take(&mut exchange.down)) else { return };
-        self.close_chain(down, true);
+        self.close_chain(down, self.info(id));
         let live = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect::<Vec<_>>());
         for number in live.unwrap_or_default() {
             self.end_attempt(id, number, AttemptEnd::Aborted);

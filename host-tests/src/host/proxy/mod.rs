@@ -97,32 +97,32 @@ impl Proxy {
         }
     }
 
-    /// Gives an endpoint a fixed behaviour. Panics if the cluster has no such endpoint.
+    /// Gives an endpoint a fixed behaviour. Panics if no cluster has it.
     pub fn set_behaviour(&mut self, endpoint: &str, behaviour: Behaviour) {
         self.set_script(endpoint, move |_, _| behaviour);
     }
 
-    /// Gives an endpoint a fixed answer. Panics if the cluster has no such endpoint.
+    /// Gives an endpoint a fixed answer. Panics if no cluster has it.
     pub fn set_answer(&mut self, endpoint: &str, answer: Answer) {
         self.set_script(endpoint, move |_, _| answer.clone());
     }
 
-    /// Gives an endpoint a script. Panics if the cluster has no such endpoint.
+    /// Gives an endpoint a script. Panics if no cluster has it.
     pub fn set_script<A: Into<Answer>>(
         &mut self,
         endpoint: &str,
         mut script: impl FnMut(Attempt<'_>, &mut Rng) -> A + 'static,
     ) {
-        let mut cluster = self.core.cluster.borrow_mut();
-        let at = cluster.position(endpoint);
-        let at = at.unwrap_or_else(|| panic!("the cluster has no endpoint {endpoint}"));
+        let mut clusters = self.core.clusters.borrow_mut();
+        let mut found = clusters.iter_mut().filter_map(|cluster| Some((cluster.position(endpoint)?, cluster)));
+        let (at, cluster) = found.next().unwrap_or_else(|| panic!("no cluster has an endpoint {endpoint}"));
         cluster.set_script(at, Box::new(move |attempt, rng| script(attempt, rng).into()));
     }
 
-    /// Replaces the cluster's members.
+    /// Replaces the members of the cluster behind the router.
     pub fn set_endpoints<S: Into<String>>(&mut self, endpoints: impl IntoIterator<Item = S>) {
         let endpoints: Vec<String> = endpoints.into_iter().map(Into::into).collect();
-        self.core.cluster.borrow_mut().set_endpoints(&endpoints);
+        self.core.clusters.borrow_mut()[0].set_endpoints(&endpoints);
     }
 
     /// Answers guests' HTTP calls to a cluster. Without a script they wait for [`Proxy::answer_http_call`], or end in

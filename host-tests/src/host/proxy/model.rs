@@ -282,6 +282,19 @@ pub struct AttemptRecord {
     pub started: Duration,
     /// `None` while it is under way.
     pub end: Option<(AttemptEnd, Duration)>,
+    /// What the endpoint got, after all filters: headers.
+    pub headers: Headers,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Trailers.
+    pub trailers: Headers,
+}
+
+impl AttemptRecord {
+    pub(super) fn new(endpoint: &str, steered: bool, started: Duration) -> Self {
+        let (headers, body, trailers) = Default::default();
+        Self { endpoint: endpoint.to_owned(), steered, started, end: None, headers, body, trailers }
+    }
 }
 
 /// Who made the answer.

@@ -65,6 +65,8 @@ pub struct Setup {
     pub(crate) admin: Option<Link>,
     pub(crate) cluster: String,
     pub(crate) endpoints: Vec<String>,
+    /// Path prefixes, and the cluster and its endpoints that they lead to.
+    pub(crate) routes: Vec<(String, String, Vec<String>)>,
     pub(crate) call_clusters: Vec<String>,
     pub(crate) steering_header: String,
     pub(crate) strip_steering: bool,
@@ -91,6 +93,7 @@ impl Setup {
             admin: None,
             cluster: "demo".to_owned(),
             endpoints: Vec::new(),
+            routes: Vec::new(),
             call_clusters: Vec::new(),
             steering_header: "x-plimsoll-endpoint".to_owned(),
             strip_steering: false,
@@ -177,6 +180,19 @@ impl Setup {
     pub fn cluster<S: Into<String>>(mut self, name: &str, endpoints: impl IntoIterator<Item = S>) -> Self {
         self.cluster = name.to_owned();
         self.endpoints = endpoints.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Another cluster with its endpoints, to which paths with this prefix lead. The first prefix that matches counts;
+    /// what matches none goes to [`Setup::cluster`]. An empty name stands for a cluster that does not exist.
+    pub fn route<S: Into<String>>(
+        mut self,
+        prefix: &str,
+        cluster: &str,
+        endpoints: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let endpoints = endpoints.into_iter().map(Into::into).collect();
+        self.routes.push((prefix.to_owned(), cluster.to_owned(), endpoints));
         self
     }
 

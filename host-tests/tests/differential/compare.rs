@@ -1,37 +1,52 @@
 //! Runs a scene on both sides and compares.
 
+use std::path::Path;
+
 use crate::case::Scene;
 use crate::envoy::{self, Endpoints};
 use crate::host;
 
+/// A folder in which Envoy's traces are kept from run to run, for work on the host alone.
+const KEPT: &str = "DIFFERENTIAL_KEPT";
+/// If set, Envoy's traces are printed.
+const SHOWN: &str = "DIFFERENTIAL_SHOW";
+
 /// Runs a scene in Envoy and in the host; panics with a diff where they differ.
 pub(crate) fn compare(scene: &Scene) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (truth, ours) = runtime.block_on(async {
-        let endpoints = Endpoints::start().await;
-        let truth = envoy::run(scene, &endpoints).await;
-        let ours = if std::env::var_os("TRUTH_ONLY").is_some() { truth.clone() } else { host::run(scene, &endpoints.names) };
-        (truth, ours)
+    let endpoints = runtime.block_on(Endpoints::start());
+    let names: Vec<&str> = std::iter::once("start").chain(scene.cases.iter().map(|case| case.name)).collect();
+    let kept = std::env::var_os(KEPT).map(|folder| Path::new(&folder).join(format!("{}.txt", scene.name)));
+    let known = kept.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    let truth = known.map(|text| text.split("\n\n").map(str::to_owned).collect()).unwrap_or_else(|| {
+        let traces = runtime.block_on(envoy::run(scene, &endpoints));
+        let texts: Vec<String> = traces.iter().map(|trace| trace.text().join("\n")).collect();
+        if let Some(file) = &kept {
+            std::fs::write(file, texts.join("\n\n")).expect("the folder can be written");
+        }
+        texts
     });
+    for (name, truth) in names.iter().zip(&truth) {
+        if std::env::var_os(SHOWN).is_some() {
+            println!("=== {}: {name}\n{truth}\n", scene.name);
+        }
+        assert!(!truth.contains("makes no sense"), "{}: {name}\n{truth}", scene.name);
+    }
+    let ours: Vec<String> = host::run(scene, &endpoints.names).iter().map(|trace| trace.text().join("\n")).collect();
+    assert_eq!((truth.len(), ours.len()), (names.len(), names.len()), "a trace for each case of {}", scene.name);
     let mut differences = Vec::new();
-    let names = std::iter::once("start").chain(scene.cases.iter().map(|case| case.name));
-    for ((name, truth), ours) in names.zip(&truth).zip(&ours) {
-        let (truth, ours) = (truth.text(), ours.text());
-        if std::env::var_os("SHOW_TRACES").is_some() {
-            println!("=== {}: {name}\n{}\n", scene.name, truth.join("\n"));
-        }
-        if let Some(line) = truth.iter().find(|line| line.contains("makes no sense")) {
-            panic!("{}: {name}: {line}", scene.name);
-        }
+    for ((name, truth), ours) in names.iter().zip(&truth).zip(&ours) {
         if truth != ours {
-            differences.push(format!("--- {}: {name} (- Envoy, + the host)\n{}", scene.name, diff(&truth, &ours)));
+            let diff = diff(&truth.lines().collect::<Vec<_>>(), &ours.lines().collect::<Vec<_>>());
+            differences.push(format!("--- {}: {name} (- Envoy, + the host)\n{diff}", scene.name));
         }
     }
-    assert!(differences.is_empty(), "{} of {} cases differ\n{}", differences.len(), scene.cases.len() + 1, differences.join("\n"));
+    let (count, differ) = (names.len(), differences.len());
+    assert!(differences.is_empty(), "{differ} of {count} cases of {} differ\n{}", scene.name, differences.join("\n"));
 }
 
 /// The lines of both sides, those in common once.
-fn diff(truth: &[String], ours: &[String]) -> String {
+fn diff(truth: &[&str], ours: &[&str]) -> String {
     // Longest common subsequence, by its table of lengths.
     let (rows, columns) = (truth.len(), ours.len());
     let mut common = vec![vec![0_usize; columns + 1]; rows + 1];

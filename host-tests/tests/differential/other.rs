@@ -90,12 +90,7 @@ fn statuses_and_grpc() {
             Case::new(
                 "wrong grpc calls",
                 r#"
-                down request_headers grpc_call "" "service" "method" p"" "" 100
-                down request_headers grpc_call "nonsense" "service" "method" p"" "" 100
-                down request_headers grpc_call "\x0a\x03\x12\x01\x0a" "service" "method" p"" "" 100
                 down request_headers grpc_call 0xfffffff0 4 "service" "method" p"" "" 100
-                down request_headers grpc_stream "" "service" "method" p""
-                down request_headers grpc_stream "nonsense" "service" "method" p""
                 down request_headers grpc_send 0 "x" 1
                 down request_headers grpc_send 1 "x" 1
                 down request_headers grpc_send 2 "x" 1

@@ -107,7 +107,8 @@ fn answer(endpoint: &str, answer: Option<Answer>) -> proxy::Answer {
         End::Cut => Behaviour::Truncate { status, latency, body_time },
         End::Hang => Behaviour::Hang,
         End::Refuse => Behaviour::Refuse,
-        End::Close | End::Reset | End::Garbage => Behaviour::Reset { after: latency },
+        End::Close | End::Reset => Behaviour::Reset { after: latency },
+        End::Garbage => Behaviour::Garbage { after: latency },
     };
     let mut given = proxy::Answer::new(behaviour).body(&pieces);
     for (name, value) in headers(&answer) {

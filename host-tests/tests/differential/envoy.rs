@@ -46,6 +46,7 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
     let mut reader = Reader { envoy, read: 0, names: &endpoints.names };
     let mut traces = vec![Trace::new(reader.lines())];
     for case in &scene.cases {
+        tokio::time::sleep(case.pause).await;
         let mut clients = Vec::new();
         let mut lines = Vec::new();
         endpoints.calls.answer_with(case.calls.iter().map(answer_steps));
@@ -56,7 +57,12 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
             endpoints.b.answer_with(to_b.into_iter().map(script));
             let steps = request_steps(&exchange.request, case, &endpoints.names);
             clients.push(show(&send(reader.envoy.public(), &steps, PATIENCE).await));
-            reader.settle(&mut lines).await;
+            if case.lost {
+                tokio::time::sleep(GAP).await;
+                lines.extend(reader.lines());
+            } else {
+                reader.settle(&mut lines).await;
+            }
         }
         if let Some((text, times)) = case.until {
             reader.wait(&mut lines, |lines| lines.iter().filter(|line| line.text.contains(text)).count() >= times).await;
@@ -117,7 +123,7 @@ fn answer_steps(answer: &Answer) -> Vec<Step> {
     match answer.end {
         End::Close => steps.push(Step::Close),
         End::Reset => steps.push(Step::Reset),
-        End::Hang | End::Refuse => steps.push(Step::Hang),
+        End::Hang => steps.push(Step::Hang),
         End::Garbage => steps.extend([Step::Send(b"this is no answer\r\n\r\n".to_vec()), Step::Close]),
         End::Whole | End::Cut => {
             let mut head = format!("HTTP/1.1 {} Whatever\r\n", answer.status);

@@ -11,6 +11,9 @@ use crate::case::{Answer, Body, Case, End, Exchange, Filter, GAP, Request, Scene
 use crate::envoy::CALLS;
 use crate::trace::{Line, Names, Trace};
 
+/// As long as a client on the other side.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Runs a scene: the trace of its start, then one trace for each case.
 pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
     let guest = Guest::from_file(workspace_root().join("target/test/probe.wasm")).unwrap_or_else(|error| panic!("{error}"));
@@ -18,6 +21,7 @@ pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
     let mut read = 0;
     let mut traces = vec![Trace::new(lines(proxy.world(), &mut read, names))];
     for case in &scene.cases {
+        proxy.run_for(case.pause);
         let mut clients = Vec::new();
         let mut seen = Vec::new();
         let mut calls = case.calls.clone().into_iter();
@@ -106,7 +110,6 @@ fn answer(endpoint: &str, answer: Option<Answer>) -> proxy::Answer {
         End::Whole => Behaviour::Respond { status, latency },
         End::Cut => Behaviour::Truncate { status, latency, body_time },
         End::Hang => Behaviour::Hang,
-        End::Refuse => Behaviour::Refuse,
         End::Close | End::Reset => Behaviour::Reset { after: latency },
         End::Garbage => Behaviour::Garbage { after: latency },
     };
@@ -152,14 +155,15 @@ fn call_answer(answer: Option<Answer>) -> CallAnswer {
             CallAnswer { after: answer.delay, reply }
         }
         End::Cut => CallAnswer::cut(after_ms),
-        End::Hang | End::Refuse => CallAnswer::status(200, 3_600_000),
+        End::Hang => CallAnswer::status(200, 3_600_000),
         End::Close | End::Reset | End::Garbage => CallAnswer::unreachable(after_ms),
     }
 }
 
 fn fetch(proxy: &mut Proxy, case: &Case, exchange: &Exchange, names: &Names) -> String {
-    let outcome = proxy.fetch(request(&exchange.request, case, names));
-    proxy.run_until_idle();
+    let id = proxy.submit(request(&exchange.request, case, names));
+    proxy.run_for(PATIENCE);
+    let Some(outcome) = proxy.outcome(id) else { return "nothing".into() };
     let Some(status) = outcome.status else { return "nothing".into() };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let pairs = |headers: &Headers| -> Vec<(String, String)> {
@@ -195,7 +199,13 @@ fn request(request: &Request, case: &Case, names: &Names) -> proxy::Request {
         Body::Chunks(_) => {}
     }
     headers.add("x-forwarded-proto", "http");
-    let mut whole = proxy::Request { headers, abort_after: request.abort_after, ..proxy::Request::default() };
+    // A client counts from its last piece on.
+    let sending = match &request.body {
+        Body::Chunks(chunks) => GAP * (chunks.len() as u32 + 1),
+        _ => Duration::ZERO,
+    };
+    let abort_after = request.abort_after.map(|after| sending + after);
+    let mut whole = proxy::Request { headers, abort_after, ..proxy::Request::default() };
     whole = match &request.body {
         Body::None => whole,
         Body::Length(text) => whole.body(text),

@@ -102,7 +102,9 @@ fn without_ignored(message: &str) -> String {
 
 /// Headers of a message on the wire.
 pub(crate) fn show_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let kept = headers.filter(|(name, _)| !IGNORED.contains(name));
+    // How a codec frames a message is no part of it.
+    let framing = |pair: &(&str, &str)| matches!(*pair, ("transfer-encoding", _) | ("content-length", "0"));
+    let kept = headers.filter(|pair| !IGNORED.contains(&pair.0) && !framing(pair));
     format!("{{{}}}", kept.map(|(name, value)| format!("{name:?}={value:?}")).collect::<Vec<_>>().join(", "))
 }
 

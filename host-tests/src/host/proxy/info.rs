@@ -62,8 +62,8 @@ impl Info {
 }
 
 impl Facts for Info {
-    fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
-        Some(self.common(properties::trim(path))?.encode())
+    fn property(&self, path: &[u8]) -> Option<Value> {
+        self.common(properties::trim(path))
     }
 }
 
@@ -81,9 +81,9 @@ pub(super) struct AttemptInfo {
 }
 
 impl Facts for AttemptInfo {
-    fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
+    fn property(&self, path: &[u8]) -> Option<Value> {
         let path = properties::trim(path);
-        let value = match path {
+        Some(match path {
             b"upstream\0address" => Value::from(&*self.endpoint),
             b"upstream\0request_attempt_count" => Value::Uint(u64::from(self.number)),
             b"upstream\0local_address" if self.connected.get() => Value::from(LOCAL_ADDRESS),
@@ -91,8 +91,7 @@ impl Facts for AttemptInfo {
             b"upstream\0transport_failure_reason" => Value::from(self.failure.get()),
             b"response\0backend_latency" => Value::Duration(self.latency.get()?),
             _ => self.request.common(path)?,
-        };
-        Some(value.encode())
+        })
     }
 }
 

@@ -209,14 +209,14 @@ impl Core {
         let lent = held_body.clone();
         let called = self.callback(key, index, |vm, context| {
             if let (Some(body), Some(stream)) = (lent, vm.stream_mut(context)) {
-                stream.give_body(side, body);
+                stream.give_buffer(side as usize, body);
             }
             let flow = match side {
                 Side::Request => vm.request_trailers(context, trailers),
                 Side::Response => vm.response_trailers(context, trailers),
             };
             if let Some(stream) = vm.stream_mut(context) {
-                stream.shut_body(side);
+                stream.shut_buffer(side as usize);
             }
             flow
         });

@@ -5,8 +5,8 @@
 //!   configuration says which way errors go.
 //! - What follows a *marker* in a body, in either direction, is masked, also where chunks part the two. What an upstream
 //!   says when it fails never leaves: its body is replaced.
-//! - Every stream leaves a record in a shared queue. One worker, the one that Envoy tells of new items, collects them and
-//!   posts them to an *audit* cluster in batches.
+//! - Every stream leaves a record in a shared queue. The worker that Envoy tells of new items collects them and posts
+//!   them to an *audit* cluster in batches.
 //!
 //! It links the proxy-wasm SDK as most filters do. Left out, because it is an example: caching of permissions, gRPC.
 
@@ -96,6 +96,13 @@ impl Guard {
         self.shared = Some(Rc::new(Shared { config, queue, metrics }));
         Ok(())
     }
+
+    fn collect(&mut self) {
+        let Some(shared) = self.shared.clone() else { return };
+        while let Ok(Some(record)) = self.dequeue_shared_queue(shared.queue) {
+            count(shared.metrics.audit_dropped, self.audit.add(record));
+        }
+    }
 }
 
 impl RootContext for Guard {
@@ -107,14 +114,13 @@ impl RootContext for Guard {
         result.is_ok()
     }
 
-    fn on_queue_ready(&mut self, queue: u32) {
-        let Some(shared) = self.shared.clone() else { return };
-        while let Ok(Some(record)) = self.dequeue_shared_queue(queue) {
-            count(shared.metrics.audit_dropped, self.audit.add(record));
-        }
+    fn on_queue_ready(&mut self, _: u32) {
+        self.collect();
     }
 
+    /// Collects too: some hosts tell nobody of new items, and in Envoy nobody is told once the owner's VM has died.
     fn on_tick(&mut self) {
+        self.collect();
         if let Some(shared) = &self.shared {
             self.audit.flush(&shared.config.audit);
         }

@@ -12,6 +12,7 @@ use crate::mask::Masker;
 use crate::{Shared, count, log};
 
 const USER: &str = "x-guard-user";
+const COVER: &[u8] = b"{\"error\":\"the service failed\"}\n";
 
 /// What was decided about a request.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -43,14 +44,14 @@ pub(crate) struct Stream {
     asked_at: SystemTime,
     request: Masker,
     response: Masker,
-    /// The upstream failed, and its body is to be replaced.
-    hides: bool,
+    /// The upstream failed: what its next piece of body is replaced by.
+    cover: Option<&'static [u8]>,
 }
 
 impl Stream {
     pub(crate) fn new(shared: Rc<Shared>) -> Self {
         let (record, request, response) = Default::default();
-        Self { shared, record, asked_at: SystemTime::UNIX_EPOCH, request, response, hides: false }
+        Self { shared, record, asked_at: SystemTime::UNIX_EPOCH, request, response, cover: None }
     }
 
     /// Asks the authority about the request whose headers are open now.
@@ -120,24 +121,25 @@ impl HttpContext for Stream {
         let status = self.get_http_response_header_bytes(":status").unwrap_or_default();
         self.record.status = String::from_utf8_lossy(&status).into_owned();
         // Our own answers come by here too.
-        self.hides = self.record.status.starts_with('5') && self.record.verdict != Verdict::Refused && !end_of_stream;
-        if self.hides {
+        if self.record.status.starts_with('5') && self.record.verdict != Verdict::Refused && !end_of_stream {
+            self.cover = Some(COVER);
+            count(self.shared.metrics.hidden, 1);
             self.set_http_response_header("content-length", None);
             self.set_http_response_header("content-type", Some("application/json"));
         }
         Action::Continue
     }
 
-    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.hides {
-            if !end_of_stream {
-                return Action::Pause;
-            }
-            count(self.shared.metrics.hidden, 1);
-            self.set_http_response_body(0, size, b"{\"error\":\"the service failed\"}");
-        } else if let Some(mut chunk) = self.get_http_response_body(0, size)
-            && let Some(begun) = self.response.mask(&self.shared.config.markers, &mut chunk)
-        {
+    fn on_http_response_body(&mut self, size: usize, _: bool) -> Action {
+        if let Some(cover) = &mut self.cover {
+            // The first piece becomes the whole answer, later ones nothing. Pausing and replacing all at the end would
+            // let slip the last piece: in Envoy it is not yet in the buffer when its callback runs.
+            let text = std::mem::take(cover);
+            self.set_http_response_body(0, size, text);
+            return Action::Continue;
+        }
+        let Some(mut chunk) = self.get_http_response_body(0, size) else { return Action::Continue };
+        if let Some(begun) = self.response.mask(&self.shared.config.markers, &mut chunk) {
             self.record.masked += begun;
             self.set_http_response_body(0, size, &chunk);
         }

@@ -153,6 +153,7 @@ impl Context for Guard {
     /// An old configuration's root is stopped: what it has collected is sent first, once.
     fn on_done(&mut self) -> bool {
         self.stopping = true;
+        self.collect();
         if let Some(shared) = &self.shared {
             self.audit.flush(&shared.config.audit);
         }

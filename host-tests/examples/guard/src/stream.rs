@@ -58,13 +58,15 @@ impl Stream {
     fn ask(&self) -> Result<(), String> {
         let authority = &self.shared.config.authority;
         let credentials = self.request_header("authorization");
-        let headers = vec![
+        let mut headers = vec![
             (":method", "GET"),
             (":path", "/check"),
             (":authority", authority.cluster.as_str()),
             ("x-guard-path", &self.record.path),
-            ("authorization", &credentials),
         ];
+        if !credentials.is_empty() {
+            headers.push(("authorization", &credentials));
+        }
         let timeout = Duration::from_millis(authority.timeout_ms);
         let call = self.dispatch_http_call(&authority.cluster, headers, None, vec![], timeout);
         call.map(drop).map_err(|status| format!("no call to the cluster {}: {status:?}", authority.cluster))

@@ -15,6 +15,7 @@ mod events;
 mod flow;
 mod info;
 mod model;
+mod policy;
 mod preempt;
 mod setup;
 mod threads;

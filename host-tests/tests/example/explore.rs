@@ -36,8 +36,8 @@ fn script(proxy: &mut Proxy) -> Result<(), String> {
 }
 
 fn explore(workers: usize) {
-    let explored = Explore::new(100).preempt(30, 8, ms(1_500)).check(move || setup().workers(workers), script);
-    assert!(explored.distinct > 50, "{} of {} runs differ", explored.distinct, explored.runs);
+    let explored = Explore::new(200).preempt(30, 8, ms(1_500)).check(move || setup().workers(workers), script);
+    assert!(explored.distinct > 150, "{} of {} runs differ", explored.distinct, explored.runs);
 }
 
 #[test]
@@ -46,6 +46,16 @@ fn one_worker_records_each_request_once() {
 }
 
 #[test]
+fn two_workers_record_each_request_once() {
+    explore(2);
+}
+
+#[test]
 fn four_workers_record_each_request_once() {
     explore(4);
+}
+
+#[test]
+fn sixteen_workers_record_each_request_once() {
+    explore(16);
 }

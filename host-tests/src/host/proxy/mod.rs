@@ -34,6 +34,7 @@ use super::{Costs, Headers, HttpCall, HttpReply, Plugin, Rng, StartError, Vm, Vm
 pub use preempt::Preemption;
 pub(crate) use preempt::{Odds, Preemptor};
 use threads::MAIN;
+pub(crate) use threads::thread_name;
 
 /// A modelled proxy.
 pub struct Proxy {

@@ -133,6 +133,11 @@ fn a_log_that_overflows_says_what_it_dropped() {
     let (_, log) = admin(&mut proxy, "GET", "/plimsoll/v1/events?since=0");
     let log: plimsoll_snapshot::Events = serde_json::from_value(log).expect("events");
     assert_eq!(log.events.len(), 512);
-    assert!(log.dropped_through > 0 && log.dropped_through + 512 == log.last_seq, "{} {}", log.dropped_through, log.last_seq);
+    assert!(
+        log.dropped_through > 0 && log.dropped_through + 512 == log.last_seq,
+        "{} {}",
+        log.dropped_through,
+        log.last_seq
+    );
     assert!(log.events.iter().zip(log.dropped_through + 1..).all(|(event, seq)| event.seq == seq));
 }

@@ -57,7 +57,10 @@ fn each_way_to_fail_ejects_under_its_name_and_is_forgiven() {
         let half_openings = events(&mut proxy).iter().filter(|e| e.transition.to == CircuitState::HalfOpen).count();
         let probes = attempts(&proxy) - before;
         assert!(half_openings >= 2, "{fault:?}: probed {half_openings} times in 10 s");
-        assert!((1..=PERMITS * half_openings).contains(&probes), "{fault:?}: {probes} probes, {half_openings} openings");
+        assert!(
+            (1..=PERMITS * half_openings).contains(&probes),
+            "{fault:?}: {probes} probes, {half_openings} openings"
+        );
 
         proxy.set_behaviour(&address(BROKEN), Behaviour::ok(2));
         load(&mut proxy, 2, 1_500, 5 * MS);

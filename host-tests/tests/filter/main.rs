@@ -14,7 +14,7 @@ mod routing;
 mod updates;
 
 use filter_bed::{TICK, admin, load, setup};
-use plimsoll_host_tests::host::proxy::{Proxy, Request, Setup};
+use plimsoll_host_tests::host::proxy::Proxy;
 use plimsoll_snapshot::view::Snapshot;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use super::{MS, TICK, arrived, load, settled, setup};
 use crate::filter_bed::{ADMIN, OBSERVER, PICKER, address, configuration, filter};
-use plimsoll_host_tests::host::proxy::{AttemptEnd, Behaviour, Request, Setup};
-use plimsoll_host_tests::host::{Cas, Headers, Map, Plugin, Vm, World};
+use plimsoll_host_tests::host::proxy::{AttemptEnd, Behaviour, Request};
+use plimsoll_host_tests::host::{Cas, Headers, LocalResponse, Map, Plugin, Vm, World};
 use serde_json::{Value, json};
 
 fn members(listed: &[usize]) -> Value {
@@ -47,62 +47,67 @@ fn request_mode_survives_a_configuration_update() {
     assert!(proxy.outcomes().all(|outcome| outcome.is_ok() && !outcome.endpoints().contains(&address(2).as_str())));
 }
 
-/// Two listeners, each with a picker of its own, that share a pool by its name. The one that brought it goes on without
-/// it: the other one still steers by it, and it has forgotten nothing.
+/// Two listeners, each with a picker of its own, that share a pool by its name. Either may go on without it, or go: the
+/// other one still steers by it, and it has forgotten nothing.
 #[test]
-fn a_pool_of_two_pickers_outlives_the_one_that_brought_it() {
-    for gone in ["updated", "removed"] {
+fn a_pool_of_two_pickers_outlives_either() {
+    for (leaver, removed) in [("first", false), ("first", true), ("second", false), ("second", true)] {
+        let case = format!("{leaver} {}", if removed { "is removed" } else { "gets another pool" });
         let world = World::new(Cas::Envoy);
         let mut vm = Vm::new(filter(), "worker-0", "plimsoll", &world).expect("instantiates");
         let shared = configuration(2, &json!({"strategy": "round_robin"})).to_string();
         let other = configuration(1, &json!({"name": "other"})).to_string();
-        let first = vm.start_root(&Plugin::new("first", &shared)).expect("starts");
-        let second = vm.start_root(&Plugin::new("second", &shared)).expect("starts");
+        let roots = ["first", "second"].map(|name| vm.start_root(&Plugin::new(name, &shared)).expect("starts"));
         let observer = vm.start_root(&Plugin::new(OBSERVER, r#"{"role": "observer"}"#)).expect("starts");
         let admin = vm.start_root(&Plugin::new(ADMIN, r#"{"role": "admin"}"#)).expect("starts");
-        let mut send = |vm: &mut Vm, root: u32| {
-            let stream = vm.open_stream(root).expect("opens");
-            vm.request_headers(stream, Headers::get_request("/"), true).expect("picks");
-            let list = vm.map(stream, Map::RequestHeaders).text(super::HEADER).expect("steered");
-            let attempt = vm.open_stream(observer).expect("opens");
-            let chosen = list.split(',').next().expect("one at least").to_owned();
-            let properties = &mut vm.stream_mut(attempt).expect("lives").properties;
-            properties.set("upstream.address", chosen.as_str());
-            // The other pool has an endpoint in common.
-            properties.set("xds.cluster_name", "demo");
-            vm.request_headers(attempt, Headers::get_request("/"), true).expect("observes");
-            vm.response_headers(attempt, Headers::response(200), true).expect("observes");
-            vm.end_upstream(attempt).expect("ends");
-            vm.end_stream(stream).expect("ends");
-        };
-        (0..6).for_each(|_| send(&mut vm, first));
-        (0..4).for_each(|_| send(&mut vm, second));
-        if gone == "updated" {
-            vm.start_root(&Plugin::new("first", &other)).expect("starts");
+        let [leaves, stays] = if leaver == "first" { roots } else { [roots[1], roots[0]] };
+        (0..6).for_each(|_| send(&mut vm, leaves, observer));
+        (0..4).for_each(|_| send(&mut vm, stays, observer));
+        if !removed {
+            vm.start_root(&Plugin::new(leaver, &other)).expect("starts");
         }
-        vm.stop_root(first).expect("stops");
-        (0..5).for_each(|_| send(&mut vm, second));
+        vm.stop_root(leaves).expect("stops");
+        (0..5).for_each(|_| send(&mut vm, stays, observer));
         world.advance(TICK * 2);
         vm.run_due_ticks().expect("ticks");
-        let stream = vm.open_stream(admin).expect("opens");
-        vm.request_headers(stream, Headers::get_request("/plimsoll/v1/snapshot"), true).expect("answers");
-        let body = vm.take_local_response(stream).expect("an answer").body;
+        let body = ask(&mut vm, admin, "snapshot").body;
         let snapshot: plimsoll_snapshot::Snapshot = serde_json::from_slice(&body).expect("a snapshot");
         let demo = snapshot.pools.iter().find(|pool| pool.name == "demo").expect("the shared pool is there");
-        assert_eq!((demo.picks, demo.requests, demo.in_flight), (15, 15, 0), "{gone}: {demo:?}");
-        vm.stop_root(second).expect("stops");
-        let stream = vm.open_stream(admin).expect("opens");
-        vm.request_headers(stream, Headers::get_request("/plimsoll/v1/healthz"), true).expect("answers");
-        let status = vm.take_local_response(stream).expect("an answer").status;
-        assert_eq!(status, if gone == "updated" { 200 } else { 503 }, "{gone}: nobody uses the pool any more");
+        assert_eq!((demo.picks, demo.requests, demo.in_flight), (15, 15, 0), "{case}: {demo:?}");
+        vm.stop_root(stays).expect("stops");
+        let status = ask(&mut vm, admin, "healthz").status;
+        assert_eq!(status, if removed { 503 } else { 200 }, "{case}: nobody uses the pool any more");
     }
+}
+
+/// One request through a picker, answered by the endpoint that it chose.
+fn send(vm: &mut Vm, picker: u32, observer: u32) {
+    let stream = vm.open_stream(picker).expect("opens");
+    vm.request_headers(stream, Headers::get_request("/"), true).expect("picks");
+    let list = vm.map(stream, Map::RequestHeaders).text(super::HEADER).expect("steered");
+    let attempt = vm.open_stream(observer).expect("opens");
+    let chosen = list.split(',').next().expect("one at least").to_owned();
+    let properties = &mut vm.stream_mut(attempt).expect("lives").properties;
+    properties.set("upstream.address", chosen.as_str());
+    // The other pool has an endpoint in common.
+    properties.set("xds.cluster_name", "demo");
+    vm.request_headers(attempt, Headers::get_request("/"), true).expect("observes");
+    vm.response_headers(attempt, Headers::response(200), true).expect("observes");
+    vm.end_upstream(attempt).expect("ends");
+    vm.end_stream(stream).expect("ends");
+}
+
+fn ask(vm: &mut Vm, admin: u32, resource: &str) -> LocalResponse {
+    let stream = vm.open_stream(admin).expect("opens");
+    let headers = Headers::get_request(&format!("/plimsoll/v1/{resource}"));
+    vm.request_headers(stream, headers, true).expect("answers");
+    vm.take_local_response(stream).expect("an answer")
 }
 
 #[test]
 fn an_update_under_load_changes_the_shares_and_no_client_notices() {
-    let steady = |endpoints: Value| {
-        json!({"strategy": "round_robin", "circuit": {"open_for": "300s"}, "endpoints": endpoints})
-    };
+    let steady =
+        |endpoints: Value| json!({"strategy": "round_robin", "circuit": {"open_for": "300s"}, "endpoints": endpoints});
     let mut proxy = setup(5, &steady(members(&[0, 1, 2, 3]))).workers(2).start().expect("starts");
     proxy.set_behaviour(&address(0), Behaviour::status(503, 1));
     load(&mut proxy, 2, 400, 5 * MS);
@@ -139,7 +144,8 @@ fn attempts_under_way_across_an_update_are_settled_once() {
     for endpoint in &pool.endpoints {
         let n = endpoint.id[1..].parse::<usize>().expect("a number");
         let all = proxy.outcomes().flat_map(|outcome| &outcome.attempts);
-        let ends: Vec<_> = all.filter(|attempt| attempt.endpoint == address(n)).filter_map(|attempt| attempt.end).collect();
+        let ends: Vec<_> =
+            all.filter(|attempt| attempt.endpoint == address(n)).filter_map(|attempt| attempt.end).collect();
         let failed = ends.iter().filter(|(end, _)| !matches!(end, AttemptEnd::Status(200))).count() as u64;
         assert_eq!((endpoint.requests, endpoint.failures), (ends.len() as u64, failed), "{endpoint:?}");
     }

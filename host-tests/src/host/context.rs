@@ -4,6 +4,7 @@
 //! stream go on, so a paused request can be read and changed later; in the log phase all maps can be read and none
 //! written; else a map is shut and the guest gets status 2.
 
+use std::fmt;
 use std::rc::Rc;
 
 use super::costs::StreamCost;
@@ -89,6 +90,12 @@ impl Plugin {
     }
 }
 
+/// Where a stream's properties come from besides its maps and what was set.
+pub(crate) trait Facts: fmt::Debug {
+    /// An encoded value by its path.
+    fn property(&self, path: &[u8]) -> Option<Vec<u8>>;
+}
+
 /// A stream context.
 #[derive(Debug)]
 pub struct Stream {
@@ -103,14 +110,13 @@ pub struct Stream {
     pub(crate) local_response_sent: bool,
     pub(crate) awaits_done: bool,
     pub(crate) cost: StreamCost,
+    pub(crate) facts: Option<Rc<dyn Facts>>,
     /// What `proxy_get_property` finds, besides what comes from the maps.
     pub properties: Properties,
 }
 
 impl Stream {
     pub(crate) fn new(root: u32, root_id: Rc<Plugin>) -> Self {
-        let mut properties = Properties::default();
-        properties.set("response.flags", Value::Uint(0));
         Self {
             root,
             root_id,
@@ -123,7 +129,8 @@ impl Stream {
             local_response_sent: false,
             awaits_done: false,
             cost: StreamCost::default(),
-            properties,
+            facts: None,
+            properties: Properties::default(),
         }
     }
 
@@ -192,7 +199,11 @@ impl Stream {
         if let Some(value) = self.properties.get_raw(path) {
             return Some(value.to_vec());
         }
+        if let Some(value) = self.facts.as_ref().and_then(|facts| facts.property(path)) {
+            return Some(value);
+        }
         match first {
+            b"response" if leaf == Some(b"flags") => Some(Value::Uint(0).encode()),
             b"request" => properties::from_headers(self.map(Map::RequestHeaders), leaf?, name),
             b"response" if logging || self.open[Map::ResponseHeaders as usize] => properties::from_headers(
                 self.map(Map::ResponseHeaders),

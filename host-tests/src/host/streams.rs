@@ -2,9 +2,11 @@
 //!
 //! Pausing on headers keeps the map open, so that the guest can change it until it lets the stream go on.
 
+use std::rc::Rc;
+
 use super::Headers;
 use super::callbacks::CallbackKind as Kind;
-use super::context::{Body, LocalResponse, Map, Phase, Stream};
+use super::context::{Body, Facts, LocalResponse, Map, Phase, Stream};
 use super::vm::{Vm, VmError};
 
 /// What the guest wants after headers, a body or trailers.
@@ -25,12 +27,33 @@ impl Flow {
 impl Vm {
     /// Creates a stream context under a root; its id.
     pub fn open_stream(&mut self, root: u32) -> Result<u32, VmError> {
-        let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
-        let context = self.new_context_id();
-        let stream = Stream::new(root, plugin.unwrap_or_default());
-        self.store.data_mut().streams.insert(context, stream);
-        self.raw(Kind::ContextCreate, &[context, root])?;
+        let context = self.reserve_stream();
+        self.create_stream(context, root)?;
         Ok(context)
+    }
+
+    /// A number for a stream that is created later: Envoy numbers all filters of a chain before the first one runs.
+    pub fn reserve_stream(&mut self) -> u32 {
+        self.new_context_id()
+    }
+
+    /// Creates a stream context with a reserved number, under a root.
+    pub fn create_stream(&mut self, context: u32, root: u32) -> Result<(), VmError> {
+        self.create_stream_with(context, root, None)
+    }
+
+    /// As [`Vm::create_stream`], with facts that the guest can read as properties.
+    pub(crate) fn create_stream_with(
+        &mut self,
+        context: u32,
+        root: u32,
+        facts: Option<Rc<dyn Facts>>,
+    ) -> Result<(), VmError> {
+        let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
+        let mut stream = Stream::new(root, plugin.unwrap_or_default());
+        stream.facts = facts;
+        self.store.data_mut().streams.insert(context, stream);
+        self.raw(Kind::ContextCreate, &[context, root]).map(drop)
     }
 
     /// Request headers. They stay changeable while the guest pauses.
@@ -65,9 +88,16 @@ impl Vm {
 
     /// Ends a downstream stream: log, done, delete.
     pub fn end_stream(&mut self, context: u32) -> Result<(), VmError> {
+        self.log_stream(context)?;
+        self.end_upstream(context)
+    }
+
+    /// Lets the guest log a stream; its end follows.
+    pub fn log_stream(&mut self, context: u32) -> Result<(), VmError> {
         self.enter(context, Phase::Log);
         self.raw(Kind::Log, &[context])?;
-        self.end_upstream(context)
+        self.enter(context, Phase::Idle);
+        Ok(())
     }
 
     /// Ends an upstream stream, which gets no log: done, delete.

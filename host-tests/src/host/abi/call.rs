@@ -52,6 +52,11 @@ pub(super) fn run(
     let Some(memory) = state.memory else {
         return Ok(Status::InternalFailure.code());
     };
+    if host_call.is_shared() {
+        let world = state.world.clone();
+        world.preempt();
+    }
+    let state = caller.data();
     let detail = state.world.tracing().then(String::new);
     let mut call = Call { caller: &mut caller, memory, detail };
     let outcome = body(&mut call);

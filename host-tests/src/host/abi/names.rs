@@ -61,3 +61,21 @@ host_calls! {
     HttpCall = "proxy_http_call",
     CallForeignFunction = "proxy_call_foreign_function",
 }
+
+impl HostCall {
+    /// True if it touches what the VMs of all threads share, so that their order matters.
+    pub(crate) fn is_shared(self) -> bool {
+        matches!(
+            self,
+            Self::GetSharedData
+                | Self::SetSharedData
+                | Self::RegisterQueue
+                | Self::ResolveQueue
+                | Self::Enqueue
+                | Self::Dequeue
+                | Self::IncrementMetric
+                | Self::RecordMetric
+                | Self::GetMetric
+        )
+    }
+}

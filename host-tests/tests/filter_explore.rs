@@ -67,8 +67,8 @@ fn since_start(event: &Event) -> Duration {
 impl Evidence {
     fn collect(proxy: &mut Proxy) -> Result<Self, String> {
         let mut attempts: BTreeMap<String, Vec<AttemptRecord>> = BTreeMap::new();
-        for attempt in proxy.outcomes().flat_map(|outcome| &outcome.attempts) {
-            attempts.entry(attempt.endpoint.clone()).or_default().push(attempt.clone());
+        for attempt in proxy.outcomes().flat_map(|outcome| outcome.attempts) {
+            attempts.entry(attempt.endpoint.clone()).or_default().push(attempt);
         }
         let events: Events = ask(proxy, 0, "events?since=0")?;
         Ok(Self { events: events.events, snapshot: ask(proxy, 0, "snapshot")?, attempts })
@@ -135,7 +135,9 @@ impl Evidence {
                 let within = |attempt: &&AttemptRecord| (from..until).contains(&attempt.started);
                 let probes = attempts.iter().filter(within).filter(counts).count();
                 if probes > PERMITS {
-                    return Err(format!("{probes} probes with {PERMITS} permits on {address} from {from:?} to {until:?}"));
+                    return Err(format!(
+                        "{probes} probes with {PERMITS} permits on {address} from {from:?} to {until:?}"
+                    ));
                 }
             }
         }
@@ -211,10 +213,9 @@ fn probes_hang(proxy: &mut Proxy, workers: usize) -> Result<(), String> {
 
 #[test]
 fn trial() {
-    for (name, scenario) in [
-        ("most_fail", most_fail_and_recover as fn(&mut Proxy, usize) -> Result<(), String>),
-        ("hang", probes_hang),
-    ] {
+    for (name, scenario) in
+        [("most_fail", most_fail_and_recover as fn(&mut Proxy, usize) -> Result<(), String>), ("hang", probes_hang)]
+    {
         for workers in [1, 2, 4, 16] {
             for cas in [Cas::Envoy, Cas::Strict] {
                 let began = std::time::Instant::now();

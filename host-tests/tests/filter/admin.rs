@@ -65,9 +65,9 @@ fn the_configuration_in_force_reads_back_and_is_a_configuration() {
 
 #[test]
 fn two_pickers_read_back_as_a_list() {
-    let mut proxy = proxy(2, &json!({}));
     let other = configuration(1, &json!({"name": "other", "cluster": "other"}));
-    proxy.update(&Plugin::new("second-picker", other.to_string())).expect("accepted");
+    let second = Plugin::new("second-picker", other.to_string());
+    let mut proxy = setup(2, &json!({})).downstream(second).start().expect("starts");
     let (_, shown) = admin(&mut proxy, "GET", "/plimsoll/v1/config");
     let names: Vec<_> = shown.as_array().expect("a list").iter().map(|config| &config["pools"][0]["name"]).collect();
     assert_eq!(names, ["demo", "other"]);

@@ -27,7 +27,7 @@ fn follows_the_diagram(events: &[Event]) {
 }
 
 fn attempts(proxy: &Proxy) -> usize {
-    let all = proxy.outcomes().flat_map(|outcome| &outcome.attempts);
+    let all = proxy.outcomes().flat_map(|outcome| outcome.attempts);
     all.filter(|attempt| attempt.endpoint == address(BROKEN)).count()
 }
 
@@ -66,7 +66,7 @@ fn each_way_to_fail_ejects_under_its_name_and_is_forgiven() {
         load(&mut proxy, 2, 1_500, 5 * MS);
         proxy.run_until_idle();
         follows_the_diagram(&events(&mut proxy));
-        let failed: Vec<String> = proxy.outcomes().filter(|o| !o.is_ok()).map(ToString::to_string).collect();
+        let failed: Vec<String> = proxy.outcomes().filter(|o| !o.is_ok()).map(|o| o.to_string()).collect();
         assert!(failed.is_empty(), "{fault:?}: {failed:#?}");
     }
 }

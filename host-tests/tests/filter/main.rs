@@ -41,7 +41,7 @@ fn settled(proxy: &mut Proxy) -> Snapshot {
 /// How many attempts each endpoint got, in the order of `address`.
 fn arrived(proxy: &Proxy, endpoints: usize) -> Vec<u64> {
     let mut arrived = vec![0; endpoints];
-    for attempt in proxy.outcomes().flat_map(|outcome| &outcome.attempts) {
+    for attempt in proxy.outcomes().flat_map(|outcome| outcome.attempts) {
         let at = (0..endpoints).find(|n| filter_bed::address(*n) == attempt.endpoint).expect("an endpoint");
         arrived[at] += 1;
     }

@@ -22,7 +22,7 @@ fn shares_follow_weights(strategy: &str, latency_ms: u64, bound: f64) {
         proxy.submit_after(MS * n as u32 * 17 / 10, request);
     }
     let snapshot = settled(&mut proxy);
-    assert!(proxy.outcomes().all(plimsoll_host_tests::host::proxy::Outcome::is_ok));
+    assert!(proxy.outcomes().all(|outcome| outcome.is_ok()));
     let arrived = arrived(&proxy, 3);
     for (requests, weight) in arrived.iter().zip(WEIGHTS) {
         let fair = (REQUESTS * weight) as f64 / WEIGHTS.iter().sum::<u64>() as f64;
@@ -93,7 +93,7 @@ fn every_attempt_is_counted_and_only_the_failing_endpoint_is_blamed() {
         proxy.submit_after(MS * n, Request::get("/"));
     }
     let pool = settled(&mut proxy).pools.remove(0);
-    assert!(proxy.outcomes().all(plimsoll_host_tests::host::proxy::Outcome::is_ok));
+    assert!(proxy.outcomes().all(|outcome| outcome.is_ok()));
     let arrived = arrived(&proxy, 4);
     assert!(arrived[0] > 10, "{arrived:?}");
     assert_eq!(arrived.iter().sum::<u64>(), 600 + arrived[0], "one retry for each failure");

@@ -123,7 +123,7 @@ fn an_update_under_load_changes_the_shares_and_no_client_notices() {
     assert_eq!((since[0], since[2]), (0, 0), "ejected and removed endpoints, {since:?}");
     // Two workers that each begin their round somewhere.
     assert!((598..=602).contains(&since[1]) && since[3].abs_diff(since[4]) <= 4, "{since:?}");
-    assert!(proxy.outcomes().all(plimsoll_host_tests::host::proxy::Outcome::is_ok));
+    assert!(proxy.outcomes().all(|outcome| outcome.is_ok()));
     assert_eq!(crate::filter_bed::events(&mut proxy).len(), 1);
 }
 
@@ -143,7 +143,7 @@ fn attempts_under_way_across_an_update_are_settled_once() {
     assert_eq!(pool.in_flight, 0);
     for endpoint in &pool.endpoints {
         let n = endpoint.id[1..].parse::<usize>().expect("a number");
-        let all = proxy.outcomes().flat_map(|outcome| &outcome.attempts);
+        let all = proxy.outcomes().flat_map(|outcome| outcome.attempts);
         let ends: Vec<_> =
             all.filter(|attempt| attempt.endpoint == address(n)).filter_map(|attempt| attempt.end).collect();
         let failed = ends.iter().filter(|(end, _)| !matches!(end, AttemptEnd::Status(200))).count() as u64;

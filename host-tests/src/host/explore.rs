@@ -15,7 +15,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::proxy::{Odds, Preemption, Preemptor, Proxy, Setup};
+use super::proxy::{Odds, Preemption, Preemptor, Proxy, Setup, thread_name};
 
 /// Lines of a trace that a failure prints.
 const TAIL: usize = 120;
@@ -61,8 +61,9 @@ impl fmt::Display for Failure {
         let Self { seed, reason, runs_before, preemptions, trace } = self;
         writeln!(f, "seed {seed} breaks the scenario, after {runs_before} runs that did not: {reason}")?;
         writeln!(f, "{} stands are needed:", preemptions.len())?;
-        for Preemption { call, stall_ns } in preemptions {
-            writeln!(f, "  at shared call {call} for {:?}", Duration::from_nanos(*stall_ns))?;
+        for Preemption { thread, call, stall_ns } in preemptions {
+            let (who, stall) = (thread_name(*thread), Duration::from_nanos(*stall_ns));
+            writeln!(f, "  {who} stands still for {stall:?} at its shared call {call}")?;
         }
         let skipped = trace.len().saturating_sub(TAIL);
         writeln!(f, "its trace, {} lines, of which the first {skipped} are left out:", trace.len())?;

@@ -12,6 +12,8 @@ use super::events::{Event, FromUpstream};
 use super::flow::{LATE, Routed, RouterReply, flags};
 use super::info::AttemptInfo;
 use super::model::{Answer, Attempt, AttemptEnd, AttemptRecord, Behaviour, RequestId, Source};
+use super::policy::Failed;
+use crate::host::context::Facts;
 use crate::host::{Body as Side, Headers};
 
 /// A refusal on the same machine takes about this long.
@@ -22,10 +24,6 @@ const TIMEOUT_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
 
 /// In this one it tells the client how long the endpoint took.
 const SERVICE_TIME_HEADER: &str = "x-envoy-upstream-service-time";
-const RESET: &str = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
-const UNCONNECTED: &str = "upstream connect error or disconnect/reset before headers. reset reason: remote \
-                           connection failure, transport failure reason: delayed connect error: Connection refused";
-
 /// An attempt under way.
 pub(super) struct Live {
     pub(super) number: u32,
@@ -52,11 +50,11 @@ impl Core {
             None => {}
             Some(None) => {
                 let (flags, details) = (flags::NO_CLUSTER, "cluster_not_found");
-                self.router_reply(id, &RouterReply { status: 503, flags, details, body: "" });
+                self.router_reply(id, &RouterReply { status: 503, flags, details, body: "".into() });
             }
             Some(Some(None)) => {
                 let (flags, details) = (flags::NO_HOST, "no_healthy_upstream");
-                self.router_reply(id, &RouterReply { status: 503, flags, details, body: "no healthy upstream" });
+                self.router_reply(id, &RouterReply { status: 503, flags, details, body: "no healthy upstream".into() });
             }
             Some(Some(Some((cluster, at, steered)))) => self.try_endpoint(id, cluster, at, steered),
         }
@@ -79,9 +77,10 @@ impl Core {
         let attempt = Attempt { request: id, number, endpoint: &endpoint, elapsed: started, headers: &routed.headers };
         let answer = self.clusters.borrow_mut()[cluster].script(at)(attempt, &mut self.rng.borrow_mut());
         let refused = answer.behaviour == Behaviour::Refuse;
-        let chain = self.open_chain(thread, &self.setup.upstream);
         let (connected, failure, latency) = Default::default();
         let info = Rc::new(AttemptInfo { request, endpoint, number, connected, failure, latency });
+        let facts: Rc<dyn Facts> = Rc::<AttemptInfo>::clone(&info);
+        let chain = self.open_chain(thread, &self.setup.upstream, &facts);
         let live = Live { number, chain, info: Rc::clone(&info), sent: false, answer: Rc::new(answer), hedged: false };
         self.exchange(id, |exchange| exchange.live.push(live));
         self.send_routed(id, number, routed);
@@ -97,7 +96,7 @@ impl Core {
         let key = Key::Up(id, number);
         let headers_only = routed.complete && routed.body.is_none() && routed.trailers.is_none();
         let mut headers = routed.headers;
-        let patience = self.setup.per_try_timeout.unwrap_or(self.setup.timeout);
+        let patience = self.exchange(id, |exchange| exchange.policy.patience()).unwrap_or_default();
         headers.replace(TIMEOUT_HEADER, patience.as_millis().to_string());
         self.pass(key, Side::Request, 0, Piece::Headers(headers, headers_only));
         if let Some(body) = routed.body {
@@ -140,14 +139,14 @@ impl Core {
         if end.flatten() != Some(true) {
             return;
         }
-        let thread = self.exchange(id, |exchange| exchange.thread);
+        let found = self.exchange(id, |exchange| (exchange.thread, exchange.policy.per_try_timeout));
         let behaviour = self.live(id, number, |live| {
             let first = !std::mem::replace(&mut live.sent, true);
             first.then_some((live.answer.behaviour, live.answer.chunks.len()))
         });
-        if let (Some(thread), Some(Some((behaviour, chunks)))) = (thread, behaviour) {
+        if let (Some((thread, per_try_timeout)), Some(Some((behaviour, chunks)))) = (found, behaviour) {
             self.schedule_behaviour(thread, id, number, behaviour, chunks);
-            if let Some(timeout) = self.setup.per_try_timeout {
+            if let Some(timeout) = per_try_timeout {
                 self.later(thread, id, number, timeout, FromUpstream::PerTryTimeout);
             }
         }
@@ -160,6 +159,7 @@ impl Core {
             Behaviour::Stream { latency, body_time, .. } => (latency, body_time, FromUpstream::End),
             Behaviour::Truncate { latency, body_time, .. } => (latency, body_time, FromUpstream::Cut),
             Behaviour::Reset { after } => return later(after, FromUpstream::Reset),
+            Behaviour::Garbage { after } => return later(after, FromUpstream::Garbage),
             Behaviour::ClientAbort { after } => return self.schedule(thread, after, Event::Abort { id }),
             Behaviour::Refuse | Behaviour::Hang => return,
         };
@@ -207,17 +207,30 @@ impl Core {
             FromUpstream::Refused => {
                 self.live(id, number, |live| live.info.failure.set(REFUSED));
                 let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
-                let reply = RouterReply { status: 503, flags: flags::REFUSED, details, body: UNCONNECTED };
-                self.attempt_failed(id, number, AttemptEnd::Refused, &reply);
+                let reply = self.broken(id, 503, flags::REFUSED, details, "remote connection failure");
+                self.attempt_failed(id, number, (AttemptEnd::Refused, Failed::Connect), &reply);
             }
             FromUpstream::Reset => {
                 let details = "upstream_reset_before_response_started{connection_termination}";
-                let reply = RouterReply { status: 503, flags: flags::RESET, details, body: RESET };
-                self.attempt_failed(id, number, AttemptEnd::Reset, &reply);
+                let reply = self.broken(id, 503, flags::RESET, details, "connection termination");
+                self.attempt_failed(id, number, (AttemptEnd::Reset, Failed::Reset), &reply);
+            }
+            FromUpstream::Garbage => {
+                let details = "upstream_reset_before_response_started{protocol_error}";
+                let reply = self.broken(id, 502, flags::CUT, details, "protocol error");
+                self.attempt_failed(id, number, (AttemptEnd::Reset, Failed::Reset), &reply);
             }
             FromUpstream::PerTryTimeout if answered => {}
             FromUpstream::PerTryTimeout => self.per_try_timeout(id, number),
         }
+    }
+
+    /// The router's answer for an attempt that broke off before its answer.
+    fn broken(&self, id: RequestId, status: u16, flags: u64, details: &'static str, reason: &str) -> RouterReply {
+        let retried = self.info(id).is_some_and(|info| info.attempts.get() > 1);
+        let how = if retried { "retried and the latest reset reason" } else { "reset reason" };
+        let body = format!("upstream connect error or disconnect/reset before headers. {how}: {reason}").into();
+        RouterReply { status, flags, details, body }
     }
 
     /// Known with the last byte, and only then.
@@ -229,13 +242,15 @@ impl Core {
     }
 
     fn per_try_timeout(&self, id: RequestId, number: u32) {
-        if self.setup.hedge && self.may_retry(id) {
+        let hedge = self.exchange(id, |exchange| exchange.policy.hedge) == Some(true);
+        if hedge && self.may_retry(id, Failed::Timeout) {
             self.live(id, number, |live| live.hedged = true);
             self.world.note("router", || format!("request {id} attempt {number} is late, one more beside it"));
             return self.retry(id);
         }
-        let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details: "upstream_per_try_timeout", body: LATE };
-        self.attempt_failed(id, number, AttemptEnd::Timeout, &reply);
+        let reply =
+            RouterReply { status: 504, flags: flags::TIMEOUT, details: "upstream_per_try_timeout", body: LATE.into() };
+        self.attempt_failed(id, number, (AttemptEnd::Timeout, Failed::Timeout), &reply);
     }
 
     /// A piece of the answer has passed the upstream filters.
@@ -257,13 +272,13 @@ impl Core {
 
     fn answer_begins(&self, id: RequestId, number: u32, headers: Headers, end: bool) {
         let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
-        let failed = status >= self.setup.retries.statuses_from;
+        let failed = self.exchange(id, |exchange| exchange.policy.wants_retry(Failed::Status(status))) == Some(true);
         let others = self.exchange(id, |exchange| {
             let others = exchange.live.iter().map(|live| live.number).filter(|other| *other != number);
             others.collect::<Vec<_>>()
         });
         let others = others.unwrap_or_default();
-        if failed && (self.may_retry(id) || !others.is_empty()) {
+        if failed && (self.may_retry(id, Failed::Status(status)) || !others.is_empty()) {
             self.end_attempt(id, number, AttemptEnd::Status(status));
             // Where another attempt runs beside it, that one may still answer.
             return if others.is_empty() { self.retry(id) } else { () };
@@ -299,8 +314,9 @@ impl Core {
     }
 
     /// An attempt ended without an answer: another one, or the router's reply.
-    fn attempt_failed(&self, id: RequestId, number: u32, end: AttemptEnd, reply: &RouterReply) {
-        let again = self.may_retry(id);
+    fn attempt_failed(&self, id: RequestId, number: u32, how: (AttemptEnd, Failed), reply: &RouterReply) {
+        let (end, failed) = how;
+        let again = self.may_retry(id, failed);
         let hedged = self.exchange(id, |exchange| exchange.live.len() > 1) == Some(true);
         if !again && !hedged {
             self.give_up(id);
@@ -316,20 +332,23 @@ impl Core {
 
     /// No retry is left, where there were some.
     fn give_up(&self, id: RequestId) {
-        if self.setup.retries.limit > 0 {
+        if self.exchange(id, |exchange| exchange.policy.limit > 0) == Some(true) {
             self.inform(id, |info| info.add_flags(flags::RETRIES_USED_UP));
         }
     }
 
-    fn may_retry(&self, id: RequestId) -> bool {
-        let attempts = self.exchange(id, |exchange| exchange.attempts.len()).unwrap_or(0);
-        attempts > 0 && attempts <= self.setup.retries.limit as usize
+    fn may_retry(&self, id: RequestId, failed: Failed) -> bool {
+        let may = self.exchange(id, |exchange| {
+            let left = !exchange.attempts.is_empty() && exchange.attempts.len() <= exchange.policy.limit as usize;
+            left && exchange.policy.wants_retry(failed)
+        });
+        may == Some(true)
     }
 
     fn retry(&self, id: RequestId) {
-        let found = self.exchange(id, |exchange| (exchange.thread, exchange.attempts.len()));
-        let Some((thread, attempts)) = found else { return };
-        let base = self.setup.retries.backoff.as_nanos() as u64;
+        let found = self.exchange(id, |exchange| (exchange.thread, exchange.attempts.len(), exchange.policy.backoff));
+        let Some((thread, attempts, base)) = found else { return };
+        let base = base.as_nanos() as u64;
         let bound = base.saturating_mul((1 << attempts.min(16)) - 1).min(base.saturating_mul(10));
         let delay = Duration::from_nanos(self.rng.borrow_mut().below(bound));
         self.schedule(thread, delay, Event::Retry { id });
@@ -346,8 +365,8 @@ impl Core {
             }
             Some(live.chain)
         });
-        if let Some(Some(chain)) = chain {
-            self.close_chain(chain, None);
+        if let Some(chain) = chain.flatten() {
+            self.close_chain(&chain, false);
         }
     }
 }

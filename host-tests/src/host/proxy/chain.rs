@@ -2,13 +2,11 @@
 //!
 //! A request passes the filters in order, a response in reverse order. A filter that pauses on headers holds back
 //! everything; one that pauses on a body gets each further piece and keeps them all until it goes on; see [`Hold`].
-//! While a filter holds a body back, its callback reads what is held, without the piece that it is called for: codecs
-//! tell the end of a body by an empty piece, so at the end it reads the whole.
+//! While a filter holds a body back, its callbacks read all that is held, trailers' callback too.
 
 use std::rc::Rc;
 
 use super::Core;
-use super::info::Info;
 use super::model::RequestId;
 use super::setup::{FailurePolicy, Link};
 use crate::host::context::Facts;
@@ -57,10 +55,7 @@ struct Held {
 pub(super) struct Filter {
     pub(super) slot: usize,
     pub(super) context: u32,
-    root: u32,
     policy: FailurePolicy,
-    /// The context exists in the guest; before its first callback it is only a number.
-    created: bool,
     /// It has seen request headers; before that, a stream passes it by.
     started: bool,
     held: [Held; 2],
@@ -71,7 +66,7 @@ pub(super) type Chain = Vec<Filter>;
 
 impl Core {
     /// Makes the filters of a chain; one whose VM is dead is bypassed or fails later, by its policy.
-    pub(super) fn open_chain(&self, thread: usize, links: &[Link]) -> Chain {
+    pub(super) fn open_chain(&self, thread: usize, links: &[Link], facts: &Rc<dyn Facts>) -> Chain {
         let mut chain = Chain::new();
         for link in links {
             let slot = self.slot(thread, link.group);
@@ -81,7 +76,10 @@ impl Core {
             let Some(root) = self.root(slot, &link.plugin.root_id) else { continue };
             if !bypassed {
                 let (context, policy, held) = (self.vm(slot, Vm::reserve_stream), link.policy, Default::default());
-                chain.push(Filter { slot, context, root, policy, created: false, started: false, held });
+                let facts = Some(Rc::clone(facts));
+                self.guarded(slot, |vm| vm.create_stream_with(context, root, facts));
+                self.run_actions(slot);
+                chain.push(Filter { slot, context, policy, started: false, held });
             }
         }
         chain
@@ -165,11 +163,8 @@ impl Core {
             (if held.hold == Hold::Body { held.body.take() } else { None }, filter.context)
         })?;
         let holding = buffered.is_some();
-        // What the callback reads, and what it is called for but cannot see.
-        let (seen, unseen) = match buffered {
-            Some(buffered) => (buffered, data),
-            None => (data, Vec::new()),
-        };
+        let mut seen = buffered.unwrap_or_default();
+        seen.extend(data);
         let spare = seen.clone();
         let called = self.callback(key, index, |vm, context| match side {
             Side::Request => vm.request_body(context, seen, end),
@@ -184,7 +179,6 @@ impl Core {
                 (flow, stopped, body.unwrap_or_default())
             }
         };
-        body.extend(unseen);
         let slot = self.filter(key, index, |filter| {
             let held = &mut filter.held[side as usize];
             held.end |= end;
@@ -211,10 +205,28 @@ impl Core {
             Side::Response => Map::ResponseTrailers,
         };
         let spare = trailers.clone();
-        let called = self.callback(key, index, |vm, context| match side {
-            Side::Request => vm.request_trailers(context, trailers),
-            Side::Response => vm.response_trailers(context, trailers),
+        let held_body = self.filter(key, index, |filter| filter.held[side as usize].body.take()).flatten();
+        let lent = held_body.clone();
+        let called = self.callback(key, index, |vm, context| {
+            if let (Some(body), Some(stream)) = (lent, vm.stream_mut(context)) {
+                stream.give_body(side, body);
+            }
+            let flow = match side {
+                Side::Request => vm.request_trailers(context, trailers),
+                Side::Response => vm.response_trailers(context, trailers),
+            };
+            if let Some(stream) = vm.stream_mut(context) {
+                stream.shut_body(side);
+            }
+            flow
         });
+        if let Some(body) = held_body {
+            let changed = self.filter(key, index, |filter| (filter.slot, filter.context));
+            let changed = changed.and_then(|(slot, context)| {
+                self.vm(slot, |vm| vm.stream(context).map(|stream| stream.body(side).to_vec()))
+            });
+            self.filter(key, index, |filter| filter.held[side as usize].body = Some(changed.unwrap_or(body)));
+        }
         let (flow, stopped) = match called {
             Called::Gone => return None,
             Called::Bypass => return Some(Piece::Trailers(spare)),
@@ -275,29 +287,11 @@ impl Core {
         }
     }
 
-    /// What a stream of this chain can read.
-    fn facts(&self, key: Key) -> Option<Rc<dyn Facts>> {
-        match key {
-            Key::Down(id) => self.info(id).map(|info| -> Rc<dyn Facts> { info }),
-            Key::Up(id, number) => self.live(id, number, |live| -> Rc<dyn Facts> { live.info.clone() }),
-        }
-    }
-
     /// Calls a filter of a stream.
     fn callback(&self, key: Key, index: usize, run: impl FnOnce(&mut Vm, u32) -> Result<Flow, VmError>) -> Called {
-        let Some((slot, context, root, policy, created)) = self.filter(key, index, |filter| {
-            let created = std::mem::replace(&mut filter.created, true);
-            (filter.slot, filter.context, filter.root, filter.policy, created)
-        }) else {
-            return Called::Gone;
-        };
-        let facts = if created { None } else { self.facts(key) };
-        let flow = self.guarded(slot, |vm| {
-            if !created {
-                vm.create_stream_with(context, root, facts)?;
-            }
-            run(vm, context)
-        });
+        let found = self.filter(key, index, |filter| (filter.slot, filter.context, filter.policy));
+        let Some((slot, context, policy)) = found else { return Called::Gone };
+        let flow = self.guarded(slot, |vm| run(vm, context));
         match flow {
             Some(flow) => Called::Done(flow, self.vm(slot, |vm| vm.has_answered())),
             None if policy == FailurePolicy::OpenInFlight => Called::Bypass,
@@ -308,25 +302,15 @@ impl Core {
         }
     }
 
-    /// Ends the streams of a chain: log first where there is one, then done and delete.
-    pub(super) fn close_chain(&self, chain: Chain, log: Option<Rc<Info>>) {
-        if let Some(info) = &log {
-            for filter in &chain {
-                let (slot, context) = (filter.slot, filter.context);
-                self.guarded(slot, |vm| {
-                    if !filter.created {
-                        vm.create_stream_with(context, filter.root, Some(info.clone()))?;
-                    }
-                    vm.log_stream(context)
-                });
-                self.run_actions(slot);
-            }
+    /// Ends the streams of a chain: log first for all where there is one, then done and delete for each.
+    pub(super) fn close_chain(&self, chain: &Chain, log: bool) {
+        for filter in chain.iter().filter(|_| log) {
+            self.guarded(filter.slot, |vm| vm.log_stream(filter.context));
+            self.run_actions(filter.slot);
         }
-        for filter in &chain {
-            if filter.created || log.is_some() {
-                self.guarded(filter.slot, |vm| vm.end_upstream(filter.context));
-                self.run_actions(filter.slot);
-            }
+        for filter in chain {
+            self.guarded(filter.slot, |vm| vm.end_upstream(filter.context));
+            self.run_actions(filter.slot);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::flow::Exchange;
 use super::model::{CallScript, Outcome, Request, RequestId};
 use super::preempt::Preemptor;
 use super::setup::Setup;
-use super::threads::Slot;
+use super::threads::{Slot, thread_name};
 use crate::host::{Costs, Headers, Map, Rng, StartError, Vm, VmError, World};
 
 pub(super) struct Core {
@@ -187,9 +187,10 @@ impl Core {
         if waiting >= self.busy.len() {
             return;
         }
-        let Some(stall) = self.preemptor.borrow_mut().decide(waiting) else { return };
+        let Some(stall) = self.preemptor.borrow_mut().decide(self.running.get(), waiting) else { return };
         let until = self.world.now_ns() + stall;
-        self.world.note("explore", || format!("a thread stands still for {stall} ns"));
+        let thread = self.running.get();
+        self.world.note("explore", || format!("{} stands still for {stall} ns", thread_name(thread)));
         self.run_until(until);
     }
 

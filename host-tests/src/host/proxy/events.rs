@@ -19,6 +19,7 @@ pub(super) enum FromUpstream {
     Cut,
     Refused,
     Reset,
+    Garbage,
     PerTryTimeout,
 }
 

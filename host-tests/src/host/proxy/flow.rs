@@ -3,6 +3,7 @@
 //! Retries do not show here. A local reply of a filter passes the response side of all filters, the same context's
 //! included; a client that hangs up brings no response callback.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use super::cluster::Steering;
 use super::events::Event;
 use super::info::Info;
 use super::model::{AttemptEnd, AttemptRecord, Outcome, Request, RequestId, Source};
+use super::policy::Policy;
+use crate::host::context::Facts;
 use crate::host::{Body as Side, Headers, LocalResponse};
 
 /// Response flags as Envoy's bits.
@@ -41,6 +44,7 @@ pub(super) struct Exchange {
     /// What the router has got.
     pub(super) routed: Option<Routed>,
     pub(super) steering: Steering,
+    pub(super) policy: Policy,
     pub(super) attempts: Vec<AttemptRecord>,
     /// Attempts under way; more than one only where they are hedged.
     pub(super) live: Vec<Live>,
@@ -70,7 +74,7 @@ pub(super) struct RouterReply {
     pub(super) status: u16,
     pub(super) flags: u64,
     pub(super) details: &'static str,
-    pub(super) body: &'static str,
+    pub(super) body: Cow<'static, str>,
 }
 
 impl Core {
@@ -107,7 +111,9 @@ impl Core {
         }
         let cluster = self.cluster_of(headers.get(":path").unwrap_or_default());
         let name = cluster.map_or_else(|| "".into(), |at| Rc::clone(&self.clusters.borrow()[at].name));
-        let down = self.open_chain(thread, &self.setup.downstream);
+        let info = Rc::new(Info::new(id, &name));
+        let facts: Rc<dyn Facts> = Rc::<Info>::clone(&info);
+        let down = self.open_chain(thread, &self.setup.downstream, &facts);
         let mut unsent = request.chunks;
         unsent.reverse();
         let exchange = Exchange {
@@ -118,6 +124,7 @@ impl Core {
             down,
             routed: None,
             steering: Steering::default(),
+            policy: Policy::default(),
             attempts: Vec::new(),
             live: Vec::new(),
             source: None,
@@ -125,7 +132,7 @@ impl Core {
             answer_body: Vec::new(),
             answer_trailers: Headers::new(),
             cluster,
-            info: Rc::new(Info::new(id, &name)),
+            info,
             started_ns: self.world.now_ns(),
         };
         self.exchanges.borrow_mut().insert(id, exchange);
@@ -187,12 +194,13 @@ impl Core {
     /// the last piece the timeout begins to run.
     fn route(&self, id: RequestId, piece: Piece) {
         let steering_header = &self.setup.steering_header;
-        let Some((thread, first, complete)) = self.exchange(id, |exchange| {
+        let Some((thread, first, complete, timeout)) = self.exchange(id, |exchange| {
             let first = exchange.routed.is_none();
             let routed = exchange.routed.get_or_insert_default();
             match &piece {
                 Piece::Headers(headers, end) => {
                     (routed.headers, routed.complete) = (headers.clone(), *end);
+                    exchange.policy = Policy::of(&self.setup, &mut routed.headers);
                     exchange.steering = Steering::parse(headers.get(steering_header));
                 }
                 Piece::Data(data, end) => {
@@ -203,12 +211,12 @@ impl Core {
                     (routed.trailers, routed.complete) = (Some(trailers.clone()), true);
                 }
             }
-            (exchange.thread, first, routed.complete)
+            (exchange.thread, first, routed.complete, exchange.policy.timeout)
         }) else {
             return;
         };
-        if complete {
-            self.schedule(thread, self.setup.timeout, Event::Timeout { id });
+        if complete && !timeout.is_zero() {
+            self.schedule(thread, timeout, Event::Timeout { id });
         }
         if first {
             return self.start_attempt(id);
@@ -259,32 +267,33 @@ impl Core {
 
     /// Sends an answer of the proxy's own through the filters.
     fn reply(&self, id: RequestId, mut headers: Headers, body: Vec<u8>, source: Source) {
+        complete_headers(&mut headers, &body);
         if body.is_empty() {
             return self.respond(id, headers, true, source);
-        }
-        headers.replace("content-length", body.len().to_string());
-        if headers.get("content-type").is_none() {
-            headers.add("content-type", "text/plain");
         }
         self.respond(id, headers, false, source);
         self.pass(Key::Down(id), Side::Response, 0, Piece::Data(body, true));
     }
 
-    /// A filter answers by itself. Once an answer has begun, it is cut off instead if the client has its headers, else
-    /// replaced without passing the filters again.
+    /// A filter answers by itself. The attempts under way end first. Once an answer has begun, it is cut off if the
+    /// client has its headers, else replaced without passing the filters again.
     pub(super) fn filter_reply(&self, id: RequestId, local: LocalResponse) {
-        let mut headers = Headers::response(local.status as u16);
-        local.headers.iter().for_each(|(key, value)| headers.add(key, value));
-        let details = String::from_utf8_lossy(&local.details).into_owned();
+        // As Envoy makes a word of the details.
+        let details = String::from_utf8_lossy(&local.details).replace(char::is_whitespace, "_");
         let Some((begun, sent)) = self.exchange(id, |exchange| (exchange.source.is_some(), exchange.answer.is_some()))
         else {
             return;
         };
-        self.inform(id, |info| info.set_details(&details));
+        self.end_attempts(id, AttemptEnd::Aborted);
         if sent {
             return self.finish(id, true);
         }
+        self.inform(id, |info| info.set_details(&details));
+        let mut headers = Headers::response(local.status as u16);
+        let given = local.headers.iter().filter(|(key, _)| *key != b":status" && *key != b"content-length");
+        given.for_each(|(key, value)| headers.add(key, value));
         if begun {
+            complete_headers(&mut headers, &local.body);
             self.exchange(id, |exchange| {
                 exchange.source = Some(Source::Filter);
                 (exchange.answer, exchange.answer_body) = (Some((status_of(&headers), headers)), local.body);
@@ -292,6 +301,12 @@ impl Core {
             return self.finish(id, false);
         }
         self.reply(id, headers, local.body, Source::Filter);
+    }
+
+    /// Ends all attempts under way.
+    pub(super) fn end_attempts(&self, id: RequestId, end: AttemptEnd) {
+        let live = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect::<Vec<_>>());
+        live.unwrap_or_default().into_iter().for_each(|number| self.end_attempt(id, number, end));
     }
 
     /// A filter's VM is dead: the stream fails with it.
@@ -326,16 +341,13 @@ impl Core {
 
     /// The request's own timeout.
     pub(super) fn time_out(&self, id: RequestId) {
-        let Some((answered, live)) = self.exchange(id, |exchange| {
-            (exchange.source.is_some(), exchange.live.iter().map(|live| live.number).collect::<Vec<_>>())
-        }) else {
-            return;
-        };
-        live.into_iter().for_each(|number| self.end_attempt(id, number, AttemptEnd::Timeout));
+        let Some(answered) = self.exchange(id, |exchange| exchange.source.is_some()) else { return };
+        self.end_attempts(id, AttemptEnd::Timeout);
         if answered {
             self.finish(id, true);
         } else {
-            let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details: "response_timeout", body: LATE };
+            let reply =
+                RouterReply { status: 504, flags: flags::TIMEOUT, details: "response_timeout", body: LATE.into() };
             self.router_reply(id, &reply);
         }
     }
@@ -357,11 +369,8 @@ impl Core {
     /// outcome for the client.
     pub(super) fn finish(&self, id: RequestId, truncated: bool) {
         let Some(down) = self.exchange(id, |exchange| std::mem::take(&mut exchange.down)) else { return };
-        self.close_chain(down, self.info(id));
-        let live = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect::<Vec<_>>());
-        for number in live.unwrap_or_default() {
-            self.end_attempt(id, number, AttemptEnd::Aborted);
-        }
+        self.close_chain(&down, true);
+        self.end_attempts(id, AttemptEnd::Aborted);
         let Some(exchange) = self.exchanges.borrow_mut().remove(&id) else { return };
         let (status, headers) = exchange.answer.unwrap_or_default();
         let source = if status.is_some() { exchange.source } else { None };
@@ -378,6 +387,16 @@ impl Core {
         };
         self.world.note("client", || format!("request {id} ← {outcome}"));
         self.outcomes.borrow_mut().insert(id, outcome);
+    }
+}
+
+/// Envoy says of its own answers how long they are and that they are text, unless a type is given.
+fn complete_headers(headers: &mut Headers, body: &[u8]) {
+    if !body.is_empty() {
+        headers.add("content-length", body.len().to_string());
+        if headers.get("content-type").is_none() {
+            headers.add("content-type", "text/plain");
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod events;
 mod flow;
 mod info;
 mod model;
+mod policy;
 mod preempt;
 mod setup;
 mod threads;
@@ -33,6 +34,7 @@ use super::{Costs, Headers, HttpCall, HttpReply, Plugin, Rng, StartError, Vm, Vm
 pub use preempt::Preemption;
 pub(crate) use preempt::{Odds, Preemptor};
 use threads::MAIN;
+pub(crate) use threads::thread_name;
 
 /// A modelled proxy.
 pub struct Proxy {

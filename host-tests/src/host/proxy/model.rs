@@ -105,6 +105,11 @@ pub enum Behaviour {
         /// When.
         after: Duration,
     },
+    /// Answers with something that is no HTTP.
+    Garbage {
+        /// When.
+        after: Duration,
+    },
     /// Never answers.
     Hang,
     /// Answers and breaks the connection within the body.
@@ -132,7 +137,7 @@ impl Behaviour {
     pub(super) fn answers(self) -> u16 {
         match self {
             Self::Respond { status, .. } | Self::Stream { status, .. } | Self::Truncate { status, .. } => status,
-            Self::Refuse | Self::Reset { .. } | Self::Hang | Self::ClientAbort { .. } => 0,
+            Self::Refuse | Self::Reset { .. } | Self::Garbage { .. } | Self::Hang | Self::ClientAbort { .. } => 0,
         }
     }
 

@@ -6,10 +6,14 @@
 
 use crate::host::Rng;
 
-/// One stand: at which shared call of the run, counted from 1, and how long in nanoseconds.
+/// One stand: which thread, at which of its shared calls, and how long.
+///
+/// Calls are counted for each thread, so that a stand that is left out moves the others as little as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preemption {
-    /// The how-manieth host call of the run that touches what all threads share.
+    /// 0 is the main thread, then the workers.
+    pub thread: usize,
+    /// The how-manieth host call of this thread that touches what all threads share, counted from 1.
     pub call: u64,
     /// How long the thread stood still, in nanoseconds.
     pub stall_ns: u64,
@@ -43,7 +47,8 @@ pub(crate) struct Preemptor {
     mode: Mode,
     /// When workers start a plugin is drawn apart, so that it is the same when stands are given.
     starts: Option<(Rng, u64)>,
-    calls: u64,
+    /// Shared calls so far, by thread.
+    calls: Vec<u64>,
     taken: Vec<Preemption>,
 }
 
@@ -70,15 +75,20 @@ impl Preemptor {
     }
 
     /// Whether and how long the thread stands still at this call.
-    pub(crate) fn decide(&mut self, waiting: usize) -> Option<u64> {
-        self.calls += 1;
+    pub(crate) fn decide(&mut self, thread: usize, waiting: usize) -> Option<u64> {
+        if self.calls.len() <= thread {
+            self.calls.resize(thread + 1, 0);
+        }
+        self.calls[thread] += 1;
         if waiting > DEEPEST {
             return None;
         }
-        let call = self.calls;
+        let call = self.calls[thread];
         let stall_ns = match &mut self.mode {
             Mode::Never => return None,
-            Mode::Given(preemptions) => preemptions.iter().find(|stand| stand.call == call)?.stall_ns,
+            Mode::Given(preemptions) => {
+                preemptions.iter().find(|stand| (stand.thread, stand.call) == (thread, call))?.stall_ns
+            }
             Mode::Drawn(rng, odds) => {
                 if rng.below(1000) >= odds.per_mille || self.taken.len() >= odds.most {
                     return None;
@@ -88,7 +98,7 @@ impl Preemptor {
                 rng.below(bound.max(1))
             }
         };
-        self.taken.push(Preemption { call, stall_ns });
+        self.taken.push(Preemption { thread, call, stall_ns });
         Some(stall_ns)
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(setup: &Setup, world: &World, thread: usize, group: usize) -> Result<Self, StartError> {
-        let of = if thread == MAIN { "main".to_owned() } else { format!("worker-{}", thread - 1) };
+        let of = thread_name(thread);
         let name = if group == 0 { of } else { format!("{of}.{group}") };
         let vm = RefCell::new(new_vm(setup, world, &name, group)?);
         let (roots, next_tick) = (RefCell::default(), Cell::new(None));
@@ -143,6 +143,11 @@ impl Core {
             }
         }
     }
+}
+
+/// What a thread is called in traces and logs.
+pub(crate) fn thread_name(thread: usize) -> String {
+    if thread == MAIN { "main".to_owned() } else { format!("worker-{}", thread - 1) }
 }
 
 /// A VM of a group for a thread.

@@ -181,10 +181,6 @@ pub struct Stream {
 
 impl Stream {
     pub(crate) fn new(root: u32, root_id: Rc<Plugin>, kind: StreamKind) -> Self {
-        let mut properties = Properties::default();
-        if kind == StreamKind::Http {
-            properties.set("response.flags", Value::Uint(0));
-        }
         Self {
             root,
             root_id,
@@ -199,11 +195,11 @@ impl Stream {
             downstream_closed: false,
             local_response: None,
             cost: StreamCost::default(),
-            facts: None,
             kept: BTreeMap::new(),
             declared: BTreeMap::new(),
             filter_state: BTreeMap::new(),
-            properties,
+            facts: None,
+            properties: Properties::default(),
         }
     }
 

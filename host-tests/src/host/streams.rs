@@ -27,7 +27,7 @@ impl Vm {
 
     pub(crate) fn open_context(&mut self, root: u32, kind: StreamKind) -> Result<u32, VmError> {
         let context = self.reserve_stream();
-        self.create_context(context, root, kind, None)?;
+        self.create(context, root, kind, None)?;
         Ok(context)
     }
 
@@ -38,7 +38,7 @@ impl Vm {
 
     /// Creates a stream context with a reserved number, under a root.
     pub fn create_stream(&mut self, context: u32, root: u32) -> Result<(), VmError> {
-        self.create_stream_with(context, root, None)
+        self.create(context, root, StreamKind::Http, None)
     }
 
     /// As [`Vm::create_stream`], with facts that the guest can read as properties.
@@ -48,10 +48,10 @@ impl Vm {
         root: u32,
         facts: Option<Rc<dyn Facts>>,
     ) -> Result<(), VmError> {
-        self.create_context(context, root, StreamKind::Http, facts)
+        self.create(context, root, StreamKind::Http, facts)
     }
 
-    fn create_context(
+    fn create(
         &mut self,
         context: u32,
         root: u32,

@@ -8,11 +8,11 @@ use plimsoll_host_tests::host::proxy::{self, Attempt, Behaviour, CallAnswer, Pro
 use plimsoll_host_tests::host::{Guest, Headers, HttpReply, Plugin, World};
 
 use crate::case::{Answer, Body, Case, End, Exchange, Filter, GAP, Request, Scene};
-use crate::envoy::CALLS;
+use crate::envoy::{CALL, CALLS, PATIENCE};
 use crate::trace::{Line, Names, Trace};
 
-/// As long as a client on the other side.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Level of the probe's lines.
+const INFO: u32 = 2;
 
 /// Runs a scene: the trace of its start, then one trace for each case.
 pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
@@ -75,7 +75,7 @@ fn setup(scene: &Scene, guest: &Guest, names: &Names) -> Setup {
             vm_id = filter.vm_id;
             setup = setup.guest(guest, vm_id).vm_configuration(scene.vm_configuration);
         }
-        let plugin = Plugin::new(filter.root_id, scene.configuration(filter.root_id));
+        let plugin = Plugin::new(filter.root_id, names.fill(scene.configuration(filter.root_id)));
         setup = if upstream { setup.upstream(plugin) } else { setup.downstream(plugin) };
     }
     setup
@@ -140,7 +140,9 @@ fn headers(answer: &Answer) -> Vec<(String, String)> {
 
 fn call_answer(answer: Option<Answer>) -> CallAnswer {
     let Some(answer) = answer else { return CallAnswer::status(200, 0).header("content-length", "0") };
-    let after_ms = answer.delay.as_millis() as u64;
+    let chunks = if let Body::Chunks(chunks) = &answer.body { chunks.len() as u32 + 1 } else { 0 };
+    let after = CALL + answer.delay + GAP * chunks;
+    let after_ms = after.as_millis() as u64;
     let body = match &answer.body {
         Body::None => String::new(),
         Body::Length(text) => text.clone(),
@@ -152,7 +154,7 @@ fn call_answer(answer: Option<Answer>) -> CallAnswer {
             headers(&answer).iter().for_each(|(name, value)| reply.headers.add(name, value));
             answer.trailers.iter().for_each(|(name, value)| reply.trailers.add(name, value));
             reply.body = body.into_bytes();
-            CallAnswer { after: answer.delay, reply }
+            CallAnswer { after, reply }
         }
         End::Cut => CallAnswer::cut(after_ms),
         End::Hang => CallAnswer::status(200, 3_600_000),
@@ -162,8 +164,8 @@ fn call_answer(answer: Option<Answer>) -> CallAnswer {
 
 fn fetch(proxy: &mut Proxy, case: &Case, exchange: &Exchange, names: &Names) -> String {
     let id = proxy.submit(request(&exchange.request, case, names));
-    proxy.run_for(PATIENCE);
-    let Some(outcome) = proxy.outcome(id) else { return "nothing".into() };
+    proxy.run_until_idle();
+    let outcome = proxy.outcome(id).expect("an idle proxy has ended its requests");
     let Some(status) = outcome.status else { return "nothing".into() };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let pairs = |headers: &Headers| -> Vec<(String, String)> {
@@ -204,7 +206,7 @@ fn request(request: &Request, case: &Case, names: &Names) -> proxy::Request {
         Body::Chunks(chunks) => GAP * (chunks.len() as u32 + 1),
         _ => Duration::ZERO,
     };
-    let abort_after = request.abort_after.map(|after| sending + after);
+    let abort_after = Some(request.abort_after.map_or(PATIENCE, |after| sending + after));
     let mut whole = proxy::Request { headers, abort_after, ..proxy::Request::default() };
     whole = match &request.body {
         Body::None => whole,
@@ -215,11 +217,13 @@ fn request(request: &Request, case: &Case, names: &Names) -> proxy::Request {
 }
 
 fn lines(world: &World, read: &mut usize, names: &Names) -> Vec<Line> {
-    let fresh = world.log_since(*read);
+    let mut fresh = world.log_since(*read);
     *read += fresh.len();
+    // Envoy shows what its level allows, and of a message with several lines the first stands behind the thread.
+    fresh.retain(|line| line.level >= INFO);
     let thread = |vm: &str| {
         let thread = vm.split('.').next().unwrap_or(vm).replace("worker-", "");
         if thread == "canary" { "main".to_owned() } else { thread }
     };
-    fresh.iter().map(|line| Line::new(&thread(&line.vm), &line.message, names)).collect()
+    fresh.iter().map(|line| Line::new(&thread(&line.vm), line.message.lines().next().unwrap_or_default(), names)).collect()
 }

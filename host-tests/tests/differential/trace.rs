@@ -24,6 +24,11 @@ impl Names {
         list.split(',').map(|name| one(name).unwrap_or_else(|| name.to_owned())).collect::<Vec<_>>().join(",")
     }
 
+    /// A script with addresses for names in braces.
+    pub(crate) fn fill(&self, script: String) -> String {
+        self.0.iter().fold(script, |script, (name, address)| script.replace(&format!("{{{name}}}"), address))
+    }
+
     /// A text with addresses as names.
     fn replace(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (name, address)| text.replace(address.as_str(), &format!("<{name}>")))

@@ -138,6 +138,11 @@ impl Guest {
         Self::compile(&wasm)
     }
 
+    /// The very module, not only an equal one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        wasmtime::Engine::same(&self.engine, &other.engine)
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }

@@ -182,13 +182,17 @@ impl Core {
                 (flow, stopped, body.unwrap_or_default())
             }
         };
-        let slot = self.filter(key, index, |filter| {
+        let slot = self.filter(key, index, |filter| filter.slot)?;
+        // Written in the last callback of the body, where there were none.
+        let trailers = if end { self.vm(slot, |vm| vm.map(context, trailers_of(side))) } else { Headers::new() };
+        let trailers = Some(trailers).filter(|trailers| !trailers.is_empty());
+        self.filter(key, index, |filter| {
             let held = &mut filter.held[side as usize];
             held.end |= end;
             if stopped || flow == Flow::Pause || holding {
                 (held.hold, held.body) = (Hold::Body, Some(std::mem::take(&mut body)));
+                held.trailers = trailers.clone();
             }
-            filter.slot
         })?;
         self.run_actions(slot);
         if stopped || flow == Flow::Pause {
@@ -198,15 +202,18 @@ impl Core {
             self.resume(key, index, side);
             return None;
         }
-        self.chain(key, |_| ())?;
-        Some(Piece::Data(body, end))
+        let len = self.chain(key, |chain| chain.len())?;
+        match trailers {
+            Some(trailers) => {
+                self.pass(key, side, place(len, side, index) + 1, Piece::Data(body, false));
+                self.chain(key, |_| Piece::Trailers(trailers))
+            }
+            None => Some(Piece::Data(body, end)),
+        }
     }
 
     fn through_trailers(&self, key: Key, index: usize, side: Side, trailers: Headers) -> Option<Piece> {
-        let map = match side {
-            Side::Request => Map::RequestTrailers,
-            Side::Response => Map::ResponseTrailers,
-        };
+        let map = trailers_of(side);
         let spare = trailers.clone();
         let held_body = self.filter(key, index, |filter| filter.held[side as usize].body.take()).flatten();
         let lent = held_body.clone();
@@ -285,7 +292,11 @@ impl Core {
         if let Some(body) = held.body {
             self.pass(key, side, next, Piece::Data(body, held.end && last));
         }
-        if let Some(trailers) = held.trailers {
+        if let Some(mut trailers) = held.trailers {
+            if !unseen {
+                // The guest may have changed them meanwhile.
+                trailers = self.vm(slot, |vm| vm.map(context, trailers_of(side)));
+            }
             self.pass(key, side, next, Piece::Trailers(trailers));
         }
     }
@@ -379,5 +390,12 @@ fn headers_of(side: Side) -> Map {
     match side {
         Side::Request => Map::RequestHeaders,
         Side::Response => Map::ResponseHeaders,
+    }
+}
+
+fn trailers_of(side: Side) -> Map {
+    match side {
+        Side::Request => Map::RequestTrailers,
+        Side::Response => Map::ResponseTrailers,
     }
 }

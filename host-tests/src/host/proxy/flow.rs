@@ -12,7 +12,7 @@ use super::attempts::Live;
 use super::chain::{Chain, Key, Piece};
 use super::cluster::Steering;
 use super::events::Event;
-use super::info::Info;
+use super::info::{Info, Route, grpc_status};
 use super::model::{AttemptEnd, AttemptRecord, Outcome, Request, RequestId, Source};
 use super::policy::Policy;
 use crate::host::context::Facts;
@@ -28,8 +28,12 @@ pub(super) mod flags {
     pub(in super::super) const RETRIES_USED_UP: u64 = 0x8000;
     pub(in super::super) const CUT: u64 = 0x80_0000;
     pub(in super::super) const NO_CLUSTER: u64 = 0x100_0000;
+    pub(in super::super) const NO_ROUTE: u64 = 0x100;
 }
 
+/// Without it Envoy finds no route.
+const PROTOCOL: &str = "x-forwarded-proto";
+const GRPC: &str = "application/grpc";
 /// Envoy's words for an answer that did not come in time.
 pub(super) const LATE: &str = "upstream request timeout";
 
@@ -54,10 +58,13 @@ pub(super) struct Exchange {
     answer: Option<(Option<u16>, Headers)>,
     answer_body: Vec<u8>,
     answer_trailers: Headers,
+    /// The client's headers said by which protocol it came, as a connection manager makes them.
+    has_protocol: bool,
+    /// It is a gRPC request, whose local answers look otherwise.
+    is_grpc: bool,
     /// The cluster that the route leads to; `None` if it does not exist.
     pub(super) cluster: Option<usize>,
     pub(super) info: Rc<Info>,
-    started_ns: u64,
 }
 
 /// A request as it left the last filter, as far as it has.
@@ -110,8 +117,7 @@ impl Core {
             self.schedule(thread, after, Event::Abort { id });
         }
         let cluster = self.cluster_of(headers.get(":path").unwrap_or_default());
-        let name = cluster.map_or_else(|| "".into(), |at| Rc::clone(&self.clusters.borrow()[at].name));
-        let info = Rc::new(Info::new(id, &name));
+        let info = Rc::new(Info::new(id, self.route_of(cluster), self.world.now_ns()));
         let facts: Rc<dyn Facts> = Rc::<Info>::clone(&info);
         let down = self.open_chain(thread, &self.setup.downstream, &facts);
         let mut unsent = request.chunks;
@@ -131,14 +137,27 @@ impl Core {
             answer: None,
             answer_body: Vec::new(),
             answer_trailers: Headers::new(),
+            has_protocol: headers.get(PROTOCOL).is_some(),
+            is_grpc: headers.get("content-type").is_some_and(|kind| kind.starts_with(GRPC.as_bytes())),
             cluster,
             info,
-            started_ns: self.world.now_ns(),
         };
         self.exchanges.borrow_mut().insert(id, exchange);
         self.pass(Key::Down(id), Side::Request, 0, Piece::Headers(headers, headers_only));
         if !headers_only {
             self.request_piece(id, 0);
+        }
+    }
+
+    fn route_of(&self, cluster: Option<usize>) -> Route {
+        let clusters = self.clusters.borrow();
+        let cluster = cluster.and_then(|at| clusters.get(at));
+        let (route, virtual_host) = &self.names;
+        Route {
+            cluster: cluster.map_or_else(|| "".into(), |cluster| Rc::clone(&cluster.name)),
+            name: Rc::clone(route),
+            virtual_host: Rc::clone(virtual_host),
+            endpoints: cluster.map_or(0, |cluster| cluster.len()),
         }
     }
 
@@ -167,6 +186,9 @@ impl Core {
             (piece, trailers, exchange.gap, exchange.thread)
         });
         let Some((piece, trailers, gap, thread)) = taken else { return };
+        if let Some(data) = &piece {
+            self.inform(id, |info| info.received.set(info.received.get() + data.len() as u64));
+        }
         let (piece, more) = match (piece, trailers) {
             (Some(data), _) => (Piece::Data(data, false), true),
             (None, Some(trailers)) => (Piece::Trailers(trailers), false),
@@ -193,6 +215,13 @@ impl Core {
     /// The router takes a piece of the request. With the headers the list is frozen and the first attempt starts; with
     /// the last piece the timeout begins to run.
     fn route(&self, id: RequestId, piece: Piece) {
+        if let Piece::Headers(headers, _) = &piece {
+            let protocol = self.exchange(id, |exchange| exchange.has_protocol) == Some(true);
+            if headers.get(":path").is_none() || protocol && headers.get(PROTOCOL).is_none() {
+                let (flags, details) = (flags::NO_ROUTE, "route_not_found");
+                return self.router_reply(id, &RouterReply { status: 404, flags, details, body: "".into() });
+            }
+        }
         let steering_header = &self.setup.steering_header;
         let Some((thread, first, complete, timeout)) = self.exchange(id, |exchange| {
             let first = exchange.routed.is_none();
@@ -237,12 +266,21 @@ impl Core {
 
     /// A piece of the answer comes out at the client.
     fn reach_client(&self, id: RequestId, piece: Piece) {
+        if let Piece::Headers(headers, _) = &piece
+            && headers.get(":status").is_none()
+        {
+            let details = b"missing required header: :status".to_vec();
+            let local = LocalResponse { status: 502, body: details.clone(), details, ..LocalResponse::default() };
+            return self.filter_reply(id, local);
+        }
         let ended = self.exchange(id, |exchange| match piece {
             Piece::Headers(headers, end) => {
                 exchange.answer = Some((status_of(&headers), headers));
                 end
             }
             Piece::Data(data, end) => {
+                let sent = &exchange.info.sent;
+                sent.set(sent.get() + data.len() as u64);
                 exchange.answer_body.extend(data);
                 end
             }
@@ -289,9 +327,13 @@ impl Core {
             return self.finish(id, true);
         }
         self.inform(id, |info| info.set_details(&details));
-        let mut headers = Headers::response(local.status as u16);
+        let is_grpc = self.exchange(id, |exchange| exchange.is_grpc) == Some(true);
+        let mut headers = Headers::response(if is_grpc { 200 } else { local.status as u16 });
         let given = local.headers.iter().filter(|(key, _)| *key != b":status" && *key != b"content-length");
         given.for_each(|(key, value)| headers.add(key, value));
+        if is_grpc && !begun {
+            return self.respond(id, grpc_headers(headers, &local), true, Source::Filter);
+        }
         if begun {
             complete_headers(&mut headers, &local.body);
             self.exchange(id, |exchange| {
@@ -369,6 +411,9 @@ impl Core {
     /// outcome for the client.
     pub(super) fn finish(&self, id: RequestId, truncated: bool) {
         let Some(down) = self.exchange(id, |exchange| std::mem::take(&mut exchange.down)) else { return };
+        self.inform(id, |info| {
+            info.took.set(Some(Duration::from_nanos(self.world.now_ns() - info.started_ns)));
+        });
         self.close_chain(down, true);
         self.end_attempts(id, AttemptEnd::Aborted);
         let Some(exchange) = self.exchanges.borrow_mut().remove(&id) else { return };
@@ -383,7 +428,7 @@ impl Core {
             truncated: truncated && status.is_some(),
             worker: exchange.thread - 1,
             attempts: exchange.attempts,
-            took: Duration::from_nanos(self.world.now_ns() - exchange.started_ns),
+            took: exchange.info.took.get().unwrap_or_default(),
         };
         self.world.note("client", || format!("request {id} ← {outcome}"));
         self.outcomes.borrow_mut().insert(id, outcome);
@@ -398,6 +443,17 @@ fn complete_headers(headers: &mut Headers, body: &[u8]) {
             headers.add("content-type", "text/plain");
         }
     }
+}
+
+/// A local answer to a gRPC request has its status and its text in headers.
+fn grpc_headers(mut headers: Headers, local: &LocalResponse) -> Headers {
+    let status = local.grpc_status.map_or_else(|| grpc_status(local.status as u16), i64::from);
+    headers.replace("content-type", GRPC);
+    headers.add("grpc-status", status.to_string());
+    if !local.body.is_empty() {
+        headers.add("grpc-message", &local.body);
+    }
+    headers
 }
 
 fn status_of(headers: &Headers) -> Option<u16> {

@@ -64,17 +64,17 @@ impl Proxy {
 
     /// A worker's VM; of the first `.wasm`, if there are several.
     pub fn worker(&mut self, worker: usize) -> RefMut<'_, Vm> {
-        self.core.slots[self.core.slot(worker + 1, 0)].vm.borrow_mut()
+        self.core.slots[self.core.slot(worker + 1, 0)].vm()
     }
 
     /// The main thread's VM; of the first `.wasm`, if there are several.
     pub fn main_thread(&mut self) -> RefMut<'_, Vm> {
-        self.core.slots[self.core.slot(MAIN, 0)].vm.borrow_mut()
+        self.core.slots[self.core.slot(MAIN, 0)].vm()
     }
 
     /// How many streams are not deleted yet, over all VMs.
     pub fn open_streams(&self) -> usize {
-        self.core.slots.iter().map(|slot| slot.vm.borrow().open_streams()).sum()
+        self.core.slots.iter().filter_map(|slot| slot.if_started(|vm| vm.open_streams())).sum()
     }
 
     /// What trapped so far.
@@ -86,7 +86,7 @@ impl Proxy {
     pub fn costs(&self) -> Costs {
         let mut sum = self.core.retired.borrow().clone();
         for slot in &self.core.slots {
-            sum.merge(slot.vm.borrow().costs());
+            slot.if_started(|vm| sum.merge(vm.costs()));
         }
         sum
     }
@@ -95,7 +95,7 @@ impl Proxy {
     pub fn reset_costs(&mut self) {
         *self.core.retired.borrow_mut() = Costs::default();
         for slot in &self.core.slots {
-            slot.vm.borrow_mut().reset_costs();
+            slot.if_started(Vm::reset_costs);
         }
     }
 

@@ -138,9 +138,9 @@ impl Guest {
         Self::compile(&wasm)
     }
 
-    /// The very module, not only an equal one.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        wasmtime::Engine::same(&self.engine, &other.engine)
+    /// True if this is the same compiled guest.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Engine::same(&self.engine, &other.engine)
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -19,7 +19,7 @@ use super::threads::{Slot, thread_name};
 use crate::host::{Costs, Headers, Map, Rng, StartError, Vm, VmError, World};
 
 pub(super) struct Core {
-    pub(super) setup: Setup,
+    pub(super) setup: Rc<Setup>,
     pub(super) world: World,
     pub(super) rng: RefCell<Rng>,
     pub(super) slots: Vec<Slot>,
@@ -69,6 +69,7 @@ impl Core {
     }
 
     pub(super) fn new(setup: Setup, preemptor: Preemptor) -> Result<Rc<Self>, StartError> {
+        let setup = Rc::new(setup);
         let world = World::new(setup.profile.clone());
         world.trace().record(setup.trace);
         world.set_random_seed(setup.seed);

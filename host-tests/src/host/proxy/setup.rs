@@ -89,6 +89,7 @@ impl Setup {
         let group = Group { guest: guest.clone(), vm_id: "plimsoll".to_owned(), vm_configuration: Vec::new() };
         Self {
             groups: vec![group],
+            group: 0,
             workers: 1,
             seed: 0,
             profile: Profile::envoy(),
@@ -101,7 +102,6 @@ impl Setup {
             call_clusters: Vec::new(),
             route_name: String::new(),
             virtual_host: "all".to_owned(),
-            group: 0,
             steering_header: "x-plimsoll-endpoint".to_owned(),
             strip_steering: false,
             retries: Retries::default(),
@@ -137,31 +137,26 @@ impl Setup {
         self.profile(cas)
     }
 
-    /// The plugins named after this are of another `.wasm`, with VMs and shared data of its own. Naming the same one
-    /// again adds plugins to its VMs.
+    /// The plugins named after this are of this `.wasm` and share data under this name. They share VMs with plugins
+    /// named before that had the same of both.
     pub fn guest(mut self, guest: &Guest, vm_id: &str) -> Self {
-        let known = self.groups.iter().position(|group| group.vm_id == vm_id && group.guest.is_same(guest));
+        let known = self.groups.iter().position(|group| group.vm_id == vm_id && group.guest.is(guest));
         self.group = known.unwrap_or(self.groups.len());
-        if known.is_some() {
-            return self;
+        if known.is_none() {
+            self.groups.push(Group { guest: guest.clone(), vm_id: vm_id.to_owned(), vm_configuration: Vec::new() });
         }
-        self.groups.push(Group { guest: guest.clone(), vm_id: vm_id.to_owned(), vm_configuration: Vec::new() });
         self
     }
 
-    /// Name under which the VMs of the plugins share data; `plimsoll` unless set.
+    /// Name under which these VMs share data; `plimsoll` unless set.
     pub fn vm_id(mut self, vm_id: &str) -> Self {
-        if let Some(group) = self.groups.get_mut(self.group) {
-            vm_id.clone_into(&mut group.vm_id);
-        }
+        vm_id.clone_into(&mut self.groups[self.group].vm_id);
         self
     }
 
-    /// The VM configuration of the plugins named after this.
+    /// The VM configuration of the VMs that the plugins named after this get.
     pub fn vm_configuration(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        if let Some(group) = self.groups.get_mut(self.group) {
-            group.vm_configuration = bytes.as_ref().to_vec();
-        }
+        self.groups[self.group].vm_configuration = bytes.as_ref().to_vec();
         self
     }
 

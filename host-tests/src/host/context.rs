@@ -242,6 +242,12 @@ impl Stream {
         (self.open[map as usize], self.seen[map as usize]) = (true, true);
     }
 
+    /// Gives a map that can be read in the log phase only.
+    pub(crate) fn remember_map(&mut self, map: Map, headers: Headers) {
+        self.maps[map as usize] = headers;
+        self.seen[map as usize] = true;
+    }
+
     pub(crate) fn shut_map(&mut self, map: Map) {
         self.open[map as usize] = false;
     }

@@ -226,7 +226,7 @@ pub(crate) enum Body {
     None,
     /// With its length, in one piece.
     Length(String),
-    /// In chunks, each [`GAP`] after what came before.
+    /// In chunks, each and the end [`GAP`] after what came before.
     Chunks(Vec<String>),
 }
 

@@ -157,11 +157,11 @@ fn message(mut head: String, body: &Body, trailers: &[(&str, &str)], whole: bool
     head.push_str("transfer-encoding: chunked\r\n\r\n");
     let mut steps = vec![Step::Send(head.into())];
     for chunk in chunks {
-        steps.extend([Step::Wait(GAP), Step::Send(format!("{:x}\r\n{chunk}\r\n", chunk.len()).into())]);
+        steps.extend([Step::Send(format!("{:x}\r\n{chunk}\r\n", chunk.len()).into()), Step::Wait(GAP)]);
     }
     if whole {
         let trailers: String = trailers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        steps.extend([Step::Wait(GAP), Step::Send(format!("0\r\n{trailers}\r\n").into())]);
+        steps.push(Step::Send(format!("0\r\n{trailers}\r\n").into()));
     }
     steps
 }

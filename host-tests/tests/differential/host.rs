@@ -1,5 +1,6 @@
 //! A scene in the test host.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use plimsoll_host_tests::bed::FailurePolicy;
@@ -14,11 +15,19 @@ use crate::trace::{Line, Names, Trace};
 /// Level of the probe's lines.
 const INFO: u32 = 2;
 
+/// The probe, compiled once.
+fn guest() -> &'static Guest {
+    static PROBE: OnceLock<Guest> = OnceLock::new();
+    PROBE.get_or_init(|| {
+        let file = workspace_root().join("target/test/probe.wasm");
+        Guest::from_file(&file).unwrap_or_else(|error| panic!("{error}"))
+    })
+}
+
 /// Runs a scene: the trace of its start, then one trace for each case.
 pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
-    let guest =
-        Guest::from_file(workspace_root().join("target/test/probe.wasm")).unwrap_or_else(|error| panic!("{error}"));
-    let mut proxy = setup(scene, &guest, names).start().unwrap_or_else(|error| panic!("{error}"));
+    let guest = guest();
+    let mut proxy = setup(scene, guest, names).start().unwrap_or_else(|error| panic!("{error}"));
     let mut read = 0;
     let mut traces = vec![Trace::new(lines(proxy.world(), &mut read, names))];
     for case in &scene.cases {
@@ -108,7 +117,7 @@ fn answer(endpoint: &str, answer: Option<Answer>) -> proxy::Answer {
         Body::Chunks(chunks) => chunks.clone(),
     };
     let chunked = matches!(answer.body, Body::Chunks(_));
-    let body_time = if chunked { GAP * (pieces.len() as u32 + 1) } else { GAP };
+    let body_time = if chunked { GAP * pieces.len() as u32 } else { GAP };
     let behaviour = match answer.end {
         _ if endpoint == "dead" => Behaviour::Refuse,
         End::Whole if chunked => Behaviour::Stream { status, latency, body_time },
@@ -145,7 +154,7 @@ fn headers(answer: &Answer) -> Vec<(String, String)> {
 
 fn call_answer(answer: Option<Answer>) -> CallAnswer {
     let answer = answer.unwrap_or_else(Answer::empty);
-    let chunks = if let Body::Chunks(chunks) = &answer.body { chunks.len() as u32 + 1 } else { 0 };
+    let chunks = if let Body::Chunks(chunks) = &answer.body { chunks.len() as u32 } else { 0 };
     let after = CALL + answer.delay + GAP * chunks;
     let after_ms = after.as_millis() as u64;
     let body = match &answer.body {
@@ -209,7 +218,7 @@ fn request(request: &Request, case: &Case, names: &Names) -> proxy::Request {
     headers.add("x-forwarded-proto", "http");
     // A client counts from its last piece on.
     let sending = match &request.body {
-        Body::Chunks(chunks) => GAP * (chunks.len() as u32 + 1),
+        Body::Chunks(chunks) => GAP * chunks.len() as u32,
         _ => Duration::ZERO,
     };
     let abort_after = Some(request.abort_after.map_or(PATIENCE, |after| sending + after));

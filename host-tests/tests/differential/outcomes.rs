@@ -23,7 +23,10 @@ fn reads() -> String {
             ] {
                 script.push_str(&format!("{who} {callback} get_property d\"{path}\"\n"));
             }
-            script.push_str(&format!("{who} {callback} ~get_property d\"upstream.local_address\"\n"));
+            // Before an answer it depends on whether the connection was used before.
+            if callback != "request_headers" {
+                script.push_str(&format!("{who} {callback} ~get_property d\"upstream.local_address\"\n"));
+            }
         }
     }
     script

@@ -66,6 +66,10 @@ impl Core {
         let endpoint = Rc::clone(self.clusters.borrow()[cluster].endpoint(at));
         let started = self.world.elapsed();
         let Some((thread, routed, request)) = self.exchange(id, |exchange| {
+            if let (Some(last), Some(routed)) = (exchange.sent_headers(), exchange.routed.as_mut()) {
+                // One map for all attempts: what upstream filters changed stays.
+                routed.headers = last;
+            }
             exchange.attempts.push(AttemptRecord::new(&endpoint, steered, started));
             (exchange.thread, exchange.routed.clone().unwrap_or_default(), Rc::clone(&exchange.info))
         }) else {
@@ -96,6 +100,9 @@ impl Core {
         let key = Key::Up(id, number);
         let headers_only = routed.complete && routed.body.is_none() && routed.trailers.is_none();
         let mut headers = routed.headers;
+        if headers.get(":scheme").is_none() {
+            headers.add(":scheme", "http");
+        }
         let patience = self.exchange(id, |exchange| exchange.policy.patience()).unwrap_or_default();
         headers.replace(TIMEOUT_HEADER, patience.as_millis().to_string());
         self.pass(key, Side::Request, 0, Piece::Headers(headers, headers_only));
@@ -380,7 +387,7 @@ impl Core {
             Some(live.chain)
         });
         if let Some(chain) = chain.flatten() {
-            self.close_chain(chain, false);
+            self.close_chain(chain, None);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::Core;
 use super::model::RequestId;
 use super::setup::{FailurePolicy, Link};
 use crate::host::context::Facts;
-use crate::host::{Body as Side, Flow, Headers, Map, Vm, VmError};
+use crate::host::{Body as Side, CallbackKind, Flow, Headers, Map, Vm, VmError};
 
 /// Which chain: of a request, or of one of its attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,9 @@ pub(super) struct Filter {
     started: bool,
     held: [Held; 2],
 }
+
+/// Headers of a request and of its answer, as they left the proxy.
+pub(super) type LoggedMaps = (Headers, Option<Headers>);
 
 /// The filters of a stream, in the order of the request.
 pub(super) type Chain = Vec<Filter>;
@@ -320,12 +323,19 @@ impl Core {
     }
 
     /// Ends the streams of a chain: log first for all where there is one, then done and delete for each. A filter
-    /// that the request never reached is created for its log.
-    pub(super) fn close_chain(&self, mut chain: Chain, log: bool) {
-        for filter in chain.iter_mut().filter(|_| log) {
+    /// that the request never reached is created for its log, in which all read what went to the endpoint and what came
+    /// to the client.
+    pub(super) fn close_chain(&self, mut chain: Chain, logged: Option<&dyn Fn() -> LoggedMaps>) {
+        for filter in chain.iter_mut().filter(|_| logged.is_some()) {
             let (context, creation) = (filter.context, filter.creation());
+            let wanted = self.vm(filter.slot, |vm| vm.exports(CallbackKind::Log));
+            let maps = logged.filter(|_| wanted).map(|maps| maps());
             self.guarded(filter.slot, |vm| {
                 creation.run(vm)?;
+                if let (Some((request, response)), Some(stream)) = (maps, vm.stream_mut(context)) {
+                    stream.remember_map(Map::RequestHeaders, request);
+                    response.into_iter().for_each(|response| stream.remember_map(Map::ResponseHeaders, response));
+                }
                 vm.log_stream(context)
             });
             self.run_actions(filter.slot);

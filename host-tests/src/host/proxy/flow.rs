@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Core;
 use super::attempts::Live;
-use super::chain::{Chain, Key, Piece};
+use super::chain::{Chain, Key, LoggedMaps, Piece};
 use super::cluster::Steering;
 use super::events::Event;
 use super::info::{Info, Route};
@@ -58,6 +58,19 @@ pub(super) struct Routed {
     pub(super) body: Option<Vec<u8>>,
     pub(super) trailers: Option<Headers>,
     pub(super) complete: bool,
+}
+
+impl Exchange {
+    /// Headers that went to the endpoint last, if any did.
+    pub(super) fn sent_headers(&self) -> Option<Headers> {
+        self.attempts.last().map(|last| &last.headers).filter(|headers| !headers.is_empty()).cloned()
+    }
+
+    fn logged_maps(&self) -> LoggedMaps {
+        let routed = || self.routed.as_ref().map(|routed| routed.headers.clone());
+        let request = self.sent_headers().or_else(routed).unwrap_or_default();
+        (request, self.answer.as_ref().map(|(_, headers)| headers.clone()))
+    }
 }
 
 impl Core {
@@ -250,7 +263,9 @@ impl Core {
             return self.filter_reply(id, local);
         }
         let ended = self.exchange(id, |exchange| match piece {
-            Piece::Headers(headers, end) => {
+            Piece::Headers(mut headers, end) => {
+                // Framing is the codec's.
+                headers.remove("transfer-encoding");
                 exchange.answer = Some((status_of(&headers), headers));
                 end
             }
@@ -314,7 +329,8 @@ impl Core {
         self.inform(id, |info| {
             info.took.set(Some(Duration::from_nanos(self.world.now_ns() - info.started_ns)));
         });
-        self.close_chain(down, true);
+        let maps = || self.exchange(id, |exchange| exchange.logged_maps()).unwrap_or_default();
+        self.close_chain(down, Some(&maps));
         self.end_attempts(id, AttemptEnd::Aborted);
         let Some(exchange) = self.exchanges.borrow_mut().remove(&id) else { return };
         let (status, headers) = exchange.answer.unwrap_or_default();

@@ -52,9 +52,7 @@ impl Proxy {
         let core = Core::new(setup, preemptor)?;
         // Clusters come before listeners, so the upstream filters start first.
         let plugins = core.setup.upstream.iter().chain(&core.setup.downstream).chain(&core.setup.admin);
-        for link in plugins {
-            core.add_plugin(link)?;
-        }
+        core.add_plugins(&plugins.collect::<Vec<_>>())?;
         Ok(Self { core })
     }
 
@@ -142,7 +140,7 @@ impl Proxy {
         let link = known.into_iter().find(|link| link.plugin.root_id == plugin.root_id);
         let mut link = link.unwrap_or_else(|| panic!("no plugin {} to update", plugin.root_id)).clone();
         link.plugin = plugin.clone();
-        self.core.add_plugin(&link)
+        self.core.add_plugins(&[&link])
     }
 
     /// Sends a request now. It runs when time passes.

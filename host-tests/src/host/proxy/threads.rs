@@ -71,9 +71,24 @@ impl Core {
         run(&mut self.slots[slot].vm())
     }
 
-    /// Starts a plugin in every thread. Nothing has changed if the canary refuses it. The workers start it on their
-    /// own, each when its turn comes.
-    pub(super) fn add_plugin(&self, link: &Link) -> Result<(), StartError> {
+    /// Starts plugins in every thread: all of them on the main thread, and then on the workers, each when its turn
+    /// comes. Of a plugin that its canary refuses nothing is left.
+    pub(super) fn add_plugins(&self, links: &[&Link]) -> Result<(), StartError> {
+        links.iter().try_for_each(|link| self.add_to_main(link))?;
+        for thread in 1..self.busy.len() {
+            let delay = self.preemptor.borrow_mut().start_delay_ns();
+            for link in links {
+                let event = Event::Start { group: link.group, plugin: Box::new(link.plugin.clone()) };
+                self.events.borrow_mut().schedule(self.world.now_ns() + delay, thread, event);
+            }
+        }
+        while self.events.borrow().has_starts() && self.start_errors.borrow().is_empty() {
+            self.step(u64::MAX);
+        }
+        self.start_errors.borrow_mut().pop().map_or(Ok(()), Err)
+    }
+
+    fn add_to_main(&self, link: &Link) -> Result<(), StartError> {
         if self.slots[self.slot(MAIN, link.group)].if_started(|_| ()).is_none() {
             // Envoy makes a VM from the code before all others, and runs no plugin in it.
             new_vm(&self.setup, &self.world, "main", link.group)?;
@@ -81,16 +96,7 @@ impl Core {
         let mut canary = new_vm(&self.setup, &self.world, "canary", link.group)?;
         canary.start_root(&link.plugin)?;
         drop(canary);
-        self.start_root(self.slot(MAIN, link.group), &link.plugin)?;
-        for thread in 1..self.busy.len() {
-            let delay = self.preemptor.borrow_mut().start_delay_ns();
-            let event = Event::Start { group: link.group, plugin: Box::new(link.plugin.clone()) };
-            self.events.borrow_mut().schedule(self.world.now_ns() + delay, thread, event);
-        }
-        while self.events.borrow().has_starts() && self.start_errors.borrow().is_empty() {
-            self.step(u64::MAX);
-        }
-        self.start_errors.borrow_mut().pop().map_or(Ok(()), Err)
+        self.start_root(self.slot(MAIN, link.group), &link.plugin).map(drop)
     }
 
     /// Starts a plugin in one VM; the root that it had lives on until it is drained.

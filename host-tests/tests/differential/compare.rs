@@ -8,6 +8,8 @@ use crate::host;
 
 /// A folder in which Envoy's traces are kept from run to run, for work on the host alone.
 const KEPT: &str = "DIFFERENTIAL_KEPT";
+/// Between the traces in it.
+const BETWEEN: &str = "\n\u{c}\n";
 /// If set, Envoy's traces are printed.
 const SHOWN: &str = "DIFFERENTIAL_SHOW";
 
@@ -19,11 +21,11 @@ pub(crate) fn compare(scene: &Scene) {
     let kept = std::env::var_os(KEPT).map(|folder| Path::new(&folder).join(format!("{}.txt", scene.name)));
     let started = std::time::Instant::now();
     let known = kept.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-    let truth = known.map(|text| text.split("\n\n").map(str::to_owned).collect()).unwrap_or_else(|| {
+    let truth = known.map(|text| text.split(BETWEEN).map(str::to_owned).collect()).unwrap_or_else(|| {
         let traces = runtime.block_on(envoy::run(scene, &endpoints));
         let texts: Vec<String> = traces.iter().map(|trace| trace.text().join("\n")).collect();
         if let Some(file) = &kept {
-            std::fs::write(file, texts.join("\n\n")).expect("the folder can be written");
+            std::fs::write(file, texts.join(BETWEEN)).expect("the folder can be written");
         }
         texts
     });

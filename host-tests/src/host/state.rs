@@ -32,6 +32,8 @@ pub(crate) struct VmState {
     pub(crate) effective: Option<u32>,
     /// A local response was sent in this callback: whatever the guest answers, the stream does not go on.
     pub(crate) stop_iteration: bool,
+    /// The guest's allocator trapped in this callback: the callback goes on, and the VM is lost when it returns.
+    pub(crate) allocator_trap: Option<String>,
     pub(crate) restricted: Restriction,
     /// The host calls of the callback under way, in order.
     pub(crate) calls: Vec<HostCall>,
@@ -86,6 +88,7 @@ impl VmState {
             current: 0,
             effective: None,
             stop_iteration: false,
+            allocator_trap: None,
             restricted: Restriction::Start,
             calls: Vec::new(),
             memory: None,

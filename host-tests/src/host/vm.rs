@@ -300,6 +300,9 @@ impl Vm {
             return Ok(kind.default_answer());
         };
         self.settle_costs(kind, context);
+        if let Some(trap) = self.store.data_mut().allocator_trap.take() {
+            return Err(self.die(kind, context, &wasmtime::Error::msg(trap)));
+        }
         let answer = answer.map_err(|error| self.die(kind, context, &error))?;
         let state = self.store.data();
         state.world.note(&state.name, || format!("{} → {answer}", kind.name()));

@@ -64,9 +64,16 @@ impl Vm {
 
     /// Ends a downstream stream: log, done, delete.
     pub fn end_stream(&mut self, context: u32) -> Result<(), VmError> {
+        self.log_stream(context)?;
+        self.end_upstream(context)
+    }
+
+    /// The log alone.
+    pub fn log_stream(&mut self, context: u32) -> Result<(), VmError> {
         self.enter(context, Phase::Log);
         self.raw(Kind::Log, &[context])?;
-        self.end_upstream(context)
+        self.enter(context, Phase::Idle);
+        Ok(())
     }
 
     /// Ends an upstream stream, which gets no log: done, delete. As in Envoy, a stream's answer to done is not waited

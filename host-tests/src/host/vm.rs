@@ -274,6 +274,19 @@ impl Vm {
         self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
     }
 
+    /// Bytes of the guest's memory, for tests that look behind its back; `None` beyond its end.
+    pub fn memory(&self, at: u32, len: usize) -> Option<&[u8]> {
+        let start = at as usize;
+        self.store.data().memory?.data(&self.store).get(start..start.checked_add(len)?)
+    }
+
+    /// As [`Vm::memory`], to change them.
+    pub fn memory_mut(&mut self, at: u32, len: usize) -> Option<&mut [u8]> {
+        let start = at as usize;
+        let memory = self.store.data().memory?;
+        memory.data_mut(&mut self.store).get_mut(start..start.checked_add(len)?)
+    }
+
     /// Runs one callback with any arguments, in any order. The answer is the guest's word, or the default of a
     /// callback that it does not export, or that the host never makes.
     pub fn raw(&mut self, kind: CallbackKind, args: &[u32]) -> Result<u32, VmError> {

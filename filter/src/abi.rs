@@ -9,7 +9,7 @@
 use crate::config::{Accepted, Role};
 use crate::host::{self, Level};
 use crate::streams::Stream;
-use crate::{admin, observer, picker, shared, tick, vm};
+use crate::{admin, broken, observer, picker, shared, tick, vm};
 use plimsoll_engine::Time;
 use std::rc::Rc;
 
@@ -65,6 +65,7 @@ fn configure(root: u32, accepted: Accepted) {
     let name = host::property("plugin_root_id", <[u8]>::to_vec).unwrap_or_default();
     let (role, period) = (accepted.role, accepted.tick);
     let pools: Vec<String> = accepted.pools.iter().map(|pool| pool.engine.name.clone()).collect();
+    broken::confess();
     shared::prepare(&pools);
     vm::with(|vm| {
         let pools = if role == Role::Picker { vm.install(&name, &accepted) } else { Vec::new() };

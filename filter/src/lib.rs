@@ -7,6 +7,7 @@
 //! - [`picker`], [`observer`], [`admin`]: the three roles
 //! - [`tick`]: sharing with the other workers, through [`shared`]; [`metrics`]
 //! - [`config`]: the only place that parses configuration
+//! - `broken`: mistakes on purpose, in test builds only
 //!
 //! The crate does not link the proxy-wasm SDK. Its dispatcher panics, and so traps the VM for every stream, on a
 //! callback for a context that it does not know, and its wrappers do on any status they do not expect; it also exports
@@ -25,6 +26,7 @@
 
 pub mod abi;
 pub mod admin;
+mod broken;
 pub mod config;
 pub mod host;
 pub mod metrics;

@@ -3,6 +3,7 @@
 //! truncated answers are to be told from whole ones.
 
 use crate::abi::now;
+use crate::broken;
 use crate::host::{self, Headers};
 use crate::streams::Stream;
 use crate::vm::{self, Located, PoolId};
@@ -78,7 +79,9 @@ pub(crate) fn ended(id: PoolId, attempt: Attempt) {
     let ending = if attempt.answered() { answer_ending(id) } else { unanswered(id, &attempt) };
     // The time matters only where there was no whole answer.
     let now = if ending == Ending::Complete { attempt.started() } else { now() };
-    vm::with(|vm| vm.finish(id, attempt, now, ending));
+    if broken::settles(ending) {
+        vm::with(|vm| vm.finish(id, attempt, now, ending));
+    }
 }
 
 /// How an answer came to its end.

@@ -5,6 +5,7 @@
 //! work. The main thread's instance ticks too; as it carries no traffic it reads circuits, publishes nothing and claims
 //! no permits.
 
+use crate::broken;
 use crate::host::{self, Failure, Level};
 use crate::shared::{self, Worker};
 use crate::vm::{self, PoolState};
@@ -168,7 +169,7 @@ fn absorb(pool: &mut Pool, membership: &Membership, now: Time, period: Duration)
 fn settle_circuits(pool: &mut Pool, key: &str, now: Time, rng: &mut Rng) -> Vec<Event> {
     let mut proposal: Option<Proposal> = None;
     let written = shared::update(key, Circuits::decode, Circuits::encode, |record| {
-        proposal = pool.propose(record, now, rng);
+        proposal = pool.propose(broken::record(pool, record), now, rng);
         proposal.as_ref().map(|proposal| proposal.circuits.clone())
     });
     let record = match written {

@@ -93,10 +93,10 @@ fn no_client_sees_a_failure_that_a_retry_can_avoid() {
         load(&mut proxy, 2, 5_000, 2 * MS);
         proxy.run_until_idle();
         let failed: Vec<String> =
-            proxy.outcomes().filter(|outcome| !outcome.is_ok()).map(ToString::to_string).collect();
+            proxy.outcomes().filter(|outcome| !outcome.is_ok()).map(|outcome| outcome.to_string()).collect();
         assert!(failed.is_empty(), "{failure:?}: {failed:#?}");
         let unsteered =
-            proxy.outcomes().flat_map(|outcome| &outcome.attempts).filter(|attempt| !attempt.steered).count();
+            proxy.outcomes().flat_map(|outcome| outcome.attempts).filter(|attempt| !attempt.steered).count();
         assert_eq!(unsteered, 0, "every retry went where the filter said");
     }
 }
@@ -166,7 +166,7 @@ fn workers_agree_on_an_open_circuit_within_one_tick() {
         let closed = since_start(events.last().expect("some")) + TICK + MS;
         for worker in 0..workers {
             let served = proxy.outcomes().filter(|outcome| outcome.worker == worker);
-            let mut back = served.flat_map(|outcome| &outcome.attempts);
+            let mut back = served.flat_map(|outcome| outcome.attempts);
             assert!(back.any(|attempt| attempt.endpoint == address(3) && attempt.started > closed), "{case}: {worker}");
         }
     });

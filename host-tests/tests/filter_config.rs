@@ -100,7 +100,8 @@ fn an_update_keeps_counts_and_circuits_while_both_roots_tick() {
     assert_eq!(after.in_flight, 0, "what was under way across the update is settled: {after:?}");
     proxy.take_outcomes();
     load(&mut proxy, 2, 200, 2 * MS);
-    let mut used: Vec<&str> = proxy.outcomes().flat_map(|outcome| outcome.endpoints()).collect();
+    let attempts = proxy.outcomes().flat_map(|outcome| outcome.attempts);
+    let mut used: Vec<String> = attempts.map(|attempt| attempt.endpoint).collect();
     used.sort_unstable();
     used.dedup();
     assert_eq!(used, [address(0), address(2), address(3), address(4)]);

@@ -79,7 +79,7 @@ fn every_attempt_is_counted_once_and_an_abort_blames_nobody() {
     let pool = snapshot(&mut proxy).pools.remove(0);
     for n in 0..ENDPOINTS {
         let all =
-            proxy.outcomes().flat_map(|outcome| &outcome.attempts).filter(|attempt| attempt.endpoint == address(n));
+            proxy.outcomes().flat_map(|outcome| outcome.attempts).filter(|attempt| attempt.endpoint == address(n));
         let (mut attempts, mut aborted, mut failed) = (0, 0, 0);
         for attempt in all {
             attempts += 1;

@@ -27,6 +27,7 @@ const FUNCTIONS: &str = r#"
   (data (i32.const 32) "upstream\00address")
   (data (i32.const 64) "x-trap")
   (data (i32.const 80) "done")
+  (data (i32.const 200) "upstream\00transport_failure_reason")
   (global $list (mut i32) (i32.const 0)) (global $size (mut i32) (i32.const 0))
   (global $observer (mut i32) (i32.const 0))
   (func (export "proxy_on_configure") (param i32 i32) (result i32)
@@ -45,7 +46,7 @@ const FUNCTIONS: &str = r#"
     (i32.const 0))
   (func (export "proxy_on_tick") (param i32))
   (func (export "proxy_on_done") (param i32) (result i32)
-    (if (i32.eqz (call $property (i32.const 32) (i32.const 16) (i32.const 128) (i32.const 132)))
+    (if (i32.eqz (call $property (i32.const 200) (i32.const 33) (i32.const 128) (i32.const 132)))
       (then (drop (call $log (i32.const 2) (i32.const 80) (i32.const 4)))))
     (i32.const 1))
 "#;

@@ -11,10 +11,21 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::run::{cargo, checked, root, timed};
-use crate::{browser, dist, envoy, wasm::Route};
+use crate::{browser, dist, envoy, guests, wasm::Route};
 
 /// Test programs that start real processes, in `host-tests/tests`.
-const REAL_PROCESSES: [&str; 2] = ["e2e", "browser"];
+const REAL_PROCESSES: [&str; 3] = ["e2e", "differential", "browser"];
+
+/// Test programs with golden traces: the test host must give them to the byte in a release too.
+const TRACES: [&str; 2] = ["filter_golden", "example"];
+
+/// What makes a debug build of our own crates one as in a release. wasmtime and the other dependencies stay as they are,
+/// see `[profile.dev.package."*"]`; building them a second time would take minutes and try nothing of ours.
+const AS_IN_RELEASE: [&str; 3] = [
+    "--config=profile.dev.opt-level=3",
+    "--config=profile.dev.debug-assertions=false",
+    "--config=profile.dev.overflow-checks=false",
+];
 
 /// Runs every check; stops at the first that fails.
 pub(crate) fn run(fast: bool) -> Result<()> {
@@ -27,14 +38,10 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     step("clippy", &mut clippy)?;
     dist::build(&route, None)?;
     route.get_clippy()?;
-    for package in ["plimsoll-filter", "plimsoll-dashboard"] {
-        let mut clippy = route.cargo("clippy");
-        // In the profile that ships, whose macros and build scripts `dist` has compiled already; with the
-        // features that the native clippy leaves out.
-        clippy.args(["--package", package, "--profile", "wasm-small", "--all-features", "--", "-D", "warnings"]);
-        step(&format!("clippy for wasm, {package}"), &mut clippy)?;
+    for packages in [vec!["plimsoll-filter".to_owned()], vec!["plimsoll-dashboard".to_owned()], guests::packages()?] {
+        clippy_for_wasm(&route, &packages)?;
     }
-    timed("filter that traps, for tests", || dist::trapping_filter(&route))?;
+    guests::build(&route)?;
     if !fast {
         let mut documentation = cargo();
         documentation.args(["doc", "--locked", "--no-deps", "--workspace"]);
@@ -45,8 +52,11 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     ordinary.args(["--lib", "--bins"]).args(ordinary_tests()?);
     let Some(tools) = tools else { return last_step("tests", &mut ordinary) };
     step("tests", &mut ordinary)?;
+    let mut traces = tests();
+    traces.args(AS_IN_RELEASE).args(tests_among(&TRACES)?);
+    step("tests of traces, as in a release", &mut traces)?;
     let mut real = tests();
-    real.args(REAL_PROCESSES.iter().flat_map(|name| ["--test", name])).args(["--", "--test-threads=1"]);
+    real.args(tests_among(&REAL_PROCESSES)?).args(["--", "--test-threads=1"]);
     last_step("tests with real processes", tools.hand_to(&mut real))
 }
 
@@ -87,6 +97,18 @@ fn tests() -> Command {
     command
 }
 
+/// Lints packages in the profile that ships, whose macros and build scripts `dist` has compiled already, with the
+/// features that the native clippy leaves out.
+fn clippy_for_wasm(route: &Route, packages: &[String]) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let mut clippy = route.cargo("clippy");
+    clippy.args(packages.iter().flat_map(|package| ["--package", package]));
+    clippy.args(["--profile", "wasm-small", "--all-features", "--", "-D", "warnings"]);
+    step(&format!("clippy for wasm, {}", packages.join(", ")), &mut clippy)
+}
+
 /// `--test NAME` for every integration test of every package but those with real processes.
 fn ordinary_tests() -> Result<Vec<String>> {
     let mut names = BTreeSet::new();
@@ -94,7 +116,17 @@ fn ordinary_tests() -> Result<Vec<String>> {
         names.extend(integration_tests(&package?.path().join("tests"))?);
     }
     names.retain(|name| !REAL_PROCESSES.contains(&name.as_str()));
-    Ok(names.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect())
+    Ok(selected(names))
+}
+
+/// The same for those integration tests of the test host that exist and are listed.
+fn tests_among(list: &[&str]) -> Result<Vec<String>> {
+    let names = integration_tests(&root().join("host-tests/tests"))?;
+    Ok(selected(names.into_iter().filter(|name| list.contains(&name.as_str()))))
+}
+
+fn selected(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    names.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect()
 }
 
 /// The names by which cargo knows the tests in a `tests` directory: `name.rs` or `name/main.rs`.

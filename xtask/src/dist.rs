@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, write::GzEncoder};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::run::{checked, root, timed};
-use crate::wasm::{Route, TARGET};
-use crate::{exports, page};
+use crate::module::{self, artifact, compile, replace};
+use crate::page;
+use crate::run::{root, timed};
+use crate::wasm::Route;
 
 /// The filter travels in control-plane messages and is compiled by every Envoy worker.
 const FILTER_BUDGET: usize = 400 * 1024;
@@ -38,32 +39,13 @@ pub(crate) fn build(route: &Route, only: Option<Part>) -> Result<()> {
 }
 
 fn filter(route: &Route) -> Result<()> {
-    let size = filter_module(route, &[], &root().join("dist/plimsoll.wasm"))?;
+    let size = module::filter(route, None, &root().join("dist/plimsoll.wasm"))?;
     println!("    dist/plimsoll.wasm: {}", kib(size));
     within("dist/plimsoll.wasm", size, FILTER_BUDGET)
 }
 
-/// The filter with a request header that traps it, for tests of what Envoy does then.
-pub(crate) fn trapping_filter(route: &Route) -> Result<()> {
-    let file = root().join("target/test/plimsoll-trap.wasm");
-    filter_module(route, &["--features", "test-trap"], &file)?;
-    Ok(())
-}
-
-/// Compiles the filter, strips it, writes it to `file` and returns its size.
-fn filter_module(route: &Route, arguments: &[&str], file: &Path) -> Result<usize> {
-    compile(route, "plimsoll-filter", "wasm", arguments)?;
-    let built = artifact("wasm", &["plimsoll_filter.wasm"])?;
-    let (wasm, removed) = exports::strip(&fs::read(&built)?)?;
-    if !removed.is_empty() {
-        println!("    removed unused callbacks: {}", removed.join(" "));
-    }
-    replace(file, &wasm)?;
-    Ok(wasm.len())
-}
-
 fn dashboard(route: &Route) -> Result<()> {
-    compile(route, "plimsoll-dashboard", "wasm-small", &[])?;
+    compile(route, "wasm-small", &["--package", "plimsoll-dashboard"])?;
     let built = artifact("wasm-small", &["plimsoll-dashboard.wasm", "plimsoll_dashboard.wasm"])?;
     let directory = root().join("dist/dashboard");
     bindgen(&built, &directory)?;
@@ -96,29 +78,6 @@ fn bindgen(built: &Path, directory: &Path) -> Result<()> {
         .omit_default_module_path(false)
         .generate(directory)
         .with_context(|| format!("wasm-bindgen cannot read {}", built.display()))
-}
-
-fn compile(route: &Route, package: &str, profile: &str, arguments: &[&str]) -> Result<()> {
-    let mut cargo = route.cargo("build");
-    cargo.args(["--package", package, "--profile", profile]).args(arguments);
-    checked(package, &mut cargo)
-}
-
-/// The newest of the files under which cargo may have left what it built.
-fn artifact(profile: &str, names: &[&str]) -> Result<PathBuf> {
-    let directory = root().join("target/wasm").join(TARGET).join(profile);
-    let found = names.iter().map(|name| directory.join(name)).filter(|path| path.is_file());
-    let newest = found.max_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
-    newest.with_context(|| format!("cargo built no {} in {}: is it a cdylib or a bin?", names[0], directory.display()))
-}
-
-/// Writes beside `file` and renames: an Envoy that is reading it never sees half a module.
-fn replace(file: &Path, content: &[u8]) -> Result<()> {
-    let directory = file.parent().context("a file in a directory")?;
-    fs::create_dir_all(directory)?;
-    let temporary = file.with_extension("new");
-    fs::write(&temporary, content).with_context(|| temporary.display().to_string())?;
-    fs::rename(&temporary, file).with_context(|| file.display().to_string())
 }
 
 fn gzipped_size(content: &[u8]) -> Result<usize> {

@@ -10,6 +10,8 @@ mod dist;
 mod doctor;
 mod envoy;
 mod exports;
+mod guests;
+mod module;
 mod page;
 mod programs;
 mod run;
@@ -34,6 +36,9 @@ enum Command {
     Build {
         /// Build only this half
         only: Option<dist::Part>,
+        /// Build target/test/ instead: the modules that only tests load
+        #[arg(long, conflicts_with = "only")]
+        tests: bool,
     },
     /// Show it: upstreams with faults, load, Envoy with the filter, the dashboard's address
     Demo {
@@ -60,7 +65,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Build { only } => wasm::Route::find().and_then(|route| dist::build(&route, only)),
+        Command::Build { tests: true, .. } => wasm::Route::find().and_then(|route| guests::build(&route)),
+        Command::Build { only, .. } => wasm::Route::find().and_then(|route| dist::build(&route, only)),
         Command::Demo { arguments } => programs::demo(&arguments),
         Command::Test { fast } => checks::run(fast),
         Command::Bench { which, arguments } => programs::bench(which, &arguments),

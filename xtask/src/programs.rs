@@ -25,16 +25,22 @@ pub(crate) fn demo(arguments: &[OsString]) -> Result<()> {
 pub(crate) enum Bench {
     /// The engine alone: decisions per second
     Engine,
+    /// The filter's `.wasm` in the test host: requests per second, fuel and host calls per request
+    Wasm,
     /// The filter in a real Envoy: CPU per request against Envoy's own balancing
     Envoy,
 }
 
 /// Runs one bench with `arguments`, or all of them.
 pub(crate) fn bench(which: Option<Bench>, arguments: &[OsString]) -> Result<()> {
-    if which != Some(Bench::Envoy) {
+    let wanted = |bench| which.is_none_or(|only| only == bench);
+    if wanted(Bench::Engine) {
         bench_engine(arguments)?;
     }
-    if which != Some(Bench::Engine) {
+    if wanted(Bench::Wasm) {
+        bench_wasm(arguments)?;
+    }
+    if wanted(Bench::Envoy) {
         bench_envoy(arguments)?;
     }
     Ok(())
@@ -42,14 +48,22 @@ pub(crate) fn bench(which: Option<Bench>, arguments: &[OsString]) -> Result<()> 
 
 fn bench_engine(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo();
-    command.args(["bench", "--locked", "--package", "plimsoll-benches", "--"]).args(arguments);
+    command.args(["bench", "--locked", "--package", "plimsoll-benches", "--no-default-features", "--"]).args(arguments);
     checked("bench engine", &mut command)
+}
+
+fn bench_wasm(arguments: &[OsString]) -> Result<()> {
+    dist::build(&Route::find()?, Some(dist::Part::Filter))?;
+    let mut command = cargo();
+    command.args(["run", "--release", "--locked", "--package", "plimsoll-benches"]);
+    command.args(["--features", "wasm-host", "--bin", "bench-wasm", "--"]).args(arguments);
+    checked("bench wasm", &mut command)
 }
 
 fn bench_envoy(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo();
     command.args(["run", "--release", "--locked", "--package", "plimsoll-benches"]);
-    command.args(["--bin", "bench-envoy", "--"]).args(arguments);
+    command.args(["--no-default-features", "--bin", "bench-envoy", "--"]).args(arguments);
     with_envoy(command)
 }
 

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::context::{Kept, Map, Root, Stream};
+use super::context::{Kept, Map, Root, Stream, StreamKind};
 use super::properties::{self, Value, trim};
 use super::{Profile, Status};
 
@@ -42,6 +42,9 @@ impl Stream {
         if let Some(value) = self.properties.get(path) {
             return Ok(profile.encode(value));
         }
+        if let Some(value) = self.facts.as_ref().and_then(|facts| facts.property(path)) {
+            return Ok(profile.encode(&value).into_owned().into());
+        }
         let Some(leaf) = leaf else {
             return self.top(first, path);
         };
@@ -57,6 +60,9 @@ impl Stream {
                 let name = name.ok_or(Status::SerializationFailure)?;
                 let shown = self.shows(map) || profile.is_ngx();
                 shown.then(|| properties::from_headers(self.map(map), leaf, Some(name))).flatten()
+            }
+            b"response" if leaf == b"flags" && self.kind == StreamKind::Http && !profile.is_ngx() => {
+                Some(Value::Uint(0).bytes().into_owned().into())
             }
             b"filter_state" => self.filter_state.get(&path[first.len() + 1..]).map(|value| value.as_slice().into()),
             _ => None,

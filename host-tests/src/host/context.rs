@@ -6,6 +6,7 @@
 //! `attributes.rs`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
 use super::costs::StreamCost;
@@ -140,6 +141,12 @@ impl Plugin {
     }
 }
 
+/// Where a stream's properties come from besides its maps and what was set.
+pub(crate) trait Facts: fmt::Debug {
+    /// A value by its path.
+    fn property(&self, path: &[u8]) -> Option<Value>;
+}
+
 /// A value that the guest keeps in its stream's filter state.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kept {
@@ -163,6 +170,7 @@ pub struct Stream {
     pub(crate) downstream_closed: bool,
     pub(crate) local_response: Option<LocalResponse>,
     pub(crate) cost: StreamCost,
+    pub(crate) facts: Option<Rc<dyn Facts>>,
     /// What `proxy_set_property` kept, by the guest's path.
     pub(crate) kept: BTreeMap<Vec<u8>, Kept>,
     pub(crate) declared: BTreeMap<Vec<u8>, bool>,
@@ -173,10 +181,6 @@ pub struct Stream {
 
 impl Stream {
     pub(crate) fn new(root: u32, root_id: Rc<Plugin>, kind: StreamKind) -> Self {
-        let mut properties = Properties::default();
-        if kind == StreamKind::Http {
-            properties.set("response.flags", Value::Uint(0));
-        }
         Self {
             root,
             root_id,
@@ -194,7 +198,8 @@ impl Stream {
             kept: BTreeMap::new(),
             declared: BTreeMap::new(),
             filter_state: BTreeMap::new(),
-            properties,
+            facts: None,
+            properties: Properties::default(),
         }
     }
 

@@ -10,6 +10,7 @@ mod callbacks;
 mod connections;
 mod context;
 mod costs;
+pub mod explore;
 mod grpc;
 mod guest;
 mod headers;

@@ -3,9 +3,11 @@
 //! Pausing keeps the map or the body open, so that the guest can change it until it lets the stream go on. After a local
 //! response the stream does not go on, whatever the guest answers.
 
+use std::rc::Rc;
+
 use super::Headers;
 use super::callbacks::CallbackKind as Kind;
-use super::context::{Body, LocalResponse, Map, Phase, Stream, StreamKind};
+use super::context::{Body, Facts, LocalResponse, Map, Phase, Stream, StreamKind};
 use super::vm::{Vm, VmError};
 
 /// What the guest wants after headers, a body or trailers.
@@ -24,12 +26,43 @@ impl Vm {
     }
 
     pub(crate) fn open_context(&mut self, root: u32, kind: StreamKind) -> Result<u32, VmError> {
-        let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
-        let context = self.new_context_id();
-        let stream = Stream::new(root, plugin.unwrap_or_default(), kind);
-        self.store.data_mut().streams.insert(context, stream);
-        self.raw(Kind::ContextCreate, &[context, root])?;
+        let context = self.reserve_stream();
+        self.create(context, root, kind, None)?;
         Ok(context)
+    }
+
+    /// A number for a stream that is created later: Envoy numbers all filters of a chain before the first one runs.
+    pub fn reserve_stream(&mut self) -> u32 {
+        self.new_context_id()
+    }
+
+    /// Creates a stream context with a reserved number, under a root.
+    pub fn create_stream(&mut self, context: u32, root: u32) -> Result<(), VmError> {
+        self.create(context, root, StreamKind::Http, None)
+    }
+
+    /// As [`Vm::create_stream`], with facts that the guest can read as properties.
+    pub(crate) fn create_stream_with(
+        &mut self,
+        context: u32,
+        root: u32,
+        facts: Option<Rc<dyn Facts>>,
+    ) -> Result<(), VmError> {
+        self.create(context, root, StreamKind::Http, facts)
+    }
+
+    fn create(
+        &mut self,
+        context: u32,
+        root: u32,
+        kind: StreamKind,
+        facts: Option<Rc<dyn Facts>>,
+    ) -> Result<(), VmError> {
+        let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
+        let mut stream = Stream::new(root, plugin.unwrap_or_default(), kind);
+        stream.facts = facts;
+        self.store.data_mut().streams.insert(context, stream);
+        self.raw(Kind::ContextCreate, &[context, root]).map(drop)
     }
 
     /// Request headers. They stay changeable while the guest pauses.
@@ -68,7 +101,7 @@ impl Vm {
         self.end_upstream(context)
     }
 
-    /// The log alone.
+    /// Lets the guest log a stream; its end follows.
     pub fn log_stream(&mut self, context: u32) -> Result<(), VmError> {
         self.enter(context, Phase::Log);
         self.raw(Kind::Log, &[context])?;

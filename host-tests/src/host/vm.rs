@@ -265,6 +265,11 @@ impl Vm {
         self.store.data_mut().clusters = names.into_iter().map(Into::into).collect();
     }
 
+    /// True if the guest sent an answer of its own and it is still to be done: then its stream goes no further.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.store.data().actions.iter().any(|action| matches!(action, Action::LocalResponse { .. }))
+    }
+
     /// Takes what the guest asked for and what is still to be done.
     pub fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.store.data_mut().actions)

@@ -27,6 +27,8 @@ pub struct LogLine {
     pub message: String,
 }
 
+/// Run before a host call that touches what all VMs share; see [`World::set_preempt`].
+type Preempt = Rc<dyn Fn()>;
 type ForeignFunction = Rc<dyn Fn(&[u8]) -> Result<Vec<u8>, Status>>;
 
 struct Inner {
@@ -36,6 +38,7 @@ struct Inner {
     log: RefCell<Vec<LogLine>>,
     log_level: Cell<u32>,
     foreign: RefCell<BTreeMap<Vec<u8>, ForeignFunction>>,
+    preempt: RefCell<Option<Preempt>>,
     profile: Profile,
     /// What `random_get` gives.
     dice: RefCell<Rng>,
@@ -63,6 +66,7 @@ impl World {
             log: RefCell::default(),
             log_level: Cell::new(2),
             foreign: RefCell::default(),
+            preempt: RefCell::default(),
             profile,
             dice: RefCell::new(Rng::new(0)),
             environment: RefCell::default(),
@@ -152,6 +156,18 @@ impl World {
 
     pub(crate) fn foreign(&self, name: &[u8]) -> Option<ForeignFunction> {
         self.0.foreign.borrow().get(name).cloned()
+    }
+
+    /// Lets somebody run other VMs before each host call that touches what all VMs share.
+    pub(crate) fn set_preempt(&self, preempt: Option<Preempt>) {
+        *self.0.preempt.borrow_mut() = preempt;
+    }
+
+    pub(crate) fn preempt(&self) {
+        let preempt = self.0.preempt.borrow().clone();
+        if let Some(preempt) = preempt {
+            preempt();
+        }
     }
 
     pub(crate) fn log_level(&self) -> u32 {

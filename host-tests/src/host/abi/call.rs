@@ -109,6 +109,11 @@ pub(super) fn run_as<S: std::fmt::Display>(
     let Some(memory) = state.memory else {
         return Ok(unborn.0);
     };
+    if host_call.is_shared() {
+        let world = state.world.clone();
+        world.preempt();
+    }
+    let state = caller.data();
     let detail = state.world.tracing().then(String::new);
     let mut call = Call { caller: &mut caller, memory, detail };
     let outcome = body(&mut call);

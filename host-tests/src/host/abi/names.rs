@@ -166,3 +166,21 @@ impl HostCall {
         self == Self::MemoryGrowth || self.module() == Module::Wasi && !late.contains(&self)
     }
 }
+
+impl HostCall {
+    /// True if it touches what the VMs of all threads share, so that their order matters.
+    pub(crate) fn is_shared(self) -> bool {
+        matches!(
+            self,
+            Self::GetSharedData
+                | Self::SetSharedData
+                | Self::RegisterQueue
+                | Self::ResolveQueue
+                | Self::Enqueue
+                | Self::Dequeue
+                | Self::IncrementMetric
+                | Self::RecordMetric
+                | Self::GetMetric
+        )
+    }
+}

@@ -1,228 +1,372 @@
-//! The upstream side of a request: attempts on endpoints, what comes back, retries.
+//! The upstream side of a request: attempts on endpoints, what comes back, retries and hedges.
 //!
-//! Each attempt is a stream of its own in the observer: request headers with `upstream.address` and
+//! Each attempt is a stream of its own in the upstream filters: request headers with `upstream.address` and
 //! `upstream.request_attempt_count` readable, then response headers or nothing, then done.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::Proxy;
+use super::Core;
+use super::chain::{Chain, Key, Piece};
 use super::events::{Event, FromUpstream};
-use super::flow::{RouterReply, flags};
-use super::model::{Attempt, AttemptEnd, AttemptRecord, Behaviour, RequestId, Source};
-use crate::host::{Headers, Value};
+use super::flow::{LATE, Routed, RouterReply, flags};
+use super::info::AttemptInfo;
+use super::model::{Answer, Attempt, AttemptEnd, AttemptRecord, Behaviour, RequestId, Source};
+use super::policy::Failed;
+use crate::host::context::Facts;
+use crate::host::{Body as Side, Headers};
 
 /// A refusal on the same machine takes about this long.
 const REFUSAL: Duration = Duration::from_micros(200);
 const REFUSED: &str = "delayed connect error: Connection refused";
-/// Known as soon as there is a connection.
-const LOCAL_ADDRESS: &str = "127.0.0.1:40000";
 /// In this header the router tells the endpoint how long it will wait.
 const TIMEOUT_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
-const BODY: &[u8] = b"ok\n";
 
-impl Proxy {
+/// In this one it tells the client how long the endpoint took.
+const SERVICE_TIME_HEADER: &str = "x-envoy-upstream-service-time";
+/// An attempt under way.
+pub(super) struct Live {
+    pub(super) number: u32,
+    pub(super) chain: Chain,
+    pub(super) info: Rc<AttemptInfo>,
+    /// The endpoint has the whole request.
+    sent: bool,
+    /// What the endpoint does, and what of its answer is still to come.
+    answer: Rc<Answer>,
+    /// It was late, and another attempt runs beside it.
+    hedged: bool,
+}
+
+impl Core {
     /// Picks the next endpoint and sends the request there.
-    pub(super) fn start_attempt(&mut self, id: RequestId) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        let Some((at, steered)) = self.cluster.pick(&mut exchange.steering, &mut self.rng) else {
-            let reply = RouterReply { status: 503, flags: flags::NO_HOST, details: "no_healthy_upstream" };
-            return self.router_reply(id, &reply);
+    pub(super) fn start_attempt(&self, id: RequestId) {
+        let picked = self.exchange(id, |exchange| {
+            let at = exchange.cluster?;
+            let clusters = self.clusters.borrow();
+            let picked = clusters[at].pick(&mut exchange.steering, &mut self.rng.borrow_mut());
+            Some(picked.map(|(endpoint, steered)| (at, endpoint, steered)))
+        });
+        match picked {
+            None => {}
+            Some(None) => {
+                let (flags, details) = (flags::NO_CLUSTER, "cluster_not_found");
+                self.router_reply(id, &RouterReply { status: 503, flags, details, body: "".into() });
+            }
+            Some(Some(None)) => {
+                let (flags, details) = (flags::NO_HOST, "no_healthy_upstream");
+                self.router_reply(id, &RouterReply { status: 503, flags, details, body: "no healthy upstream".into() });
+            }
+            Some(Some(Some((cluster, at, steered)))) => self.try_endpoint(id, cluster, at, steered),
+        }
+    }
+
+    fn try_endpoint(&self, id: RequestId, cluster: usize, at: usize, steered: bool) {
+        let endpoint = Rc::clone(self.clusters.borrow()[cluster].endpoint(at));
+        let started = self.world.elapsed();
+        let Some((thread, routed, request)) = self.exchange(id, |exchange| {
+            exchange.attempts.push(AttemptRecord::new(&endpoint, steered, started));
+            (exchange.thread, exchange.routed.clone().unwrap_or_default(), Rc::clone(&exchange.info))
+        }) else {
+            return;
         };
-        let endpoint = self.cluster.endpoint(at).to_owned();
-        let number = exchange.attempts.len() as u32 + 1;
-        let (started, end) = (self.world.elapsed(), None);
-        exchange.attempts.push(AttemptRecord { endpoint: endpoint.clone(), steered, started, end });
-        exchange.live = Some(None);
+        let number = request.attempts.get() + 1;
+        request.attempts.set(number);
+        *request.upstream.borrow_mut() = Some(Rc::clone(&endpoint));
         let how = if steered { "" } else { " by fallback" };
         self.world.note("router", || format!("request {id} attempt {number} → {endpoint}{how}"));
-        let headers = exchange.headers.clone();
-        self.observe_start(id, &endpoint, number);
-        let attempt = Attempt { request: id, number, endpoint: &endpoint, elapsed: started, headers: &headers };
-        let behaviour = (self.cluster.script(at))(attempt, &mut self.rng);
-        if !matches!(behaviour, Behaviour::Refuse) {
-            self.tell_observer(id, "upstream.local_address", LOCAL_ADDRESS.into());
-        }
-        self.schedule_behaviour(id, number as usize, behaviour);
-        if let Some(timeout) = self.setup.per_try_timeout {
-            let (attempt, what) = (number as usize, FromUpstream::PerTryTimeout);
-            self.schedule(timeout, Event::Upstream { id, attempt, what });
+        let attempt = Attempt { request: id, number, endpoint: &endpoint, elapsed: started, headers: &routed.headers };
+        let answer = self.clusters.borrow_mut()[cluster].script(at)(attempt, &mut self.rng.borrow_mut());
+        let refused = answer.behaviour == Behaviour::Refuse;
+        let (connected, failure, latency) = Default::default();
+        let info = Rc::new(AttemptInfo { request, endpoint, number, connected, failure, latency });
+        let facts: Rc<dyn Facts> = Rc::<AttemptInfo>::clone(&info);
+        let chain = self.open_chain(thread, &self.setup.upstream, &facts);
+        let live = Live { number, chain, info: Rc::clone(&info), sent: false, answer: Rc::new(answer), hedged: false };
+        self.exchange(id, |exchange| exchange.live.push(live));
+        self.send_routed(id, number, routed);
+        if refused {
+            self.later(thread, id, number, REFUSAL, FromUpstream::Refused);
+        } else {
+            info.connected.set(true);
         }
     }
 
-    fn observe_start(&mut self, id: RequestId, endpoint: &str, number: u32) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let (thread, mut headers, body) = (exchange.thread, exchange.headers.clone(), exchange.body.clone());
-        if let Some(timeout) = self.setup.per_try_timeout {
-            headers.replace(TIMEOUT_HEADER, timeout.as_millis().to_string());
+    /// Sends what the router has of a request so far.
+    fn send_routed(&self, id: RequestId, number: u32, routed: Routed) {
+        let key = Key::Up(id, number);
+        let headers_only = routed.complete && routed.body.is_none() && routed.trailers.is_none();
+        let mut headers = routed.headers;
+        let patience = self.exchange(id, |exchange| exchange.policy.patience()).unwrap_or_default();
+        headers.replace(TIMEOUT_HEADER, patience.as_millis().to_string());
+        self.pass(key, Side::Request, 0, Piece::Headers(headers, headers_only));
+        if let Some(body) = routed.body {
+            let end = routed.complete && routed.trailers.is_none();
+            self.pass(key, Side::Request, 0, Piece::Data(body, end));
         }
-        let root = self.setup.upstream.as_ref().and_then(|plugin| self.threads[thread].root(&plugin.root_id));
-        let Some(root) = root else { return };
-        let cluster = self.cluster.name.clone();
-        let Some(context) = self.guarded(thread, |vm| vm.open_stream(root)) else { return };
-        if let Some(exchange) = self.exchanges.get_mut(&id) {
-            exchange.live = Some(Some(context));
+        if let Some(trailers) = routed.trailers {
+            self.pass(key, Side::Request, 0, Piece::Trailers(trailers));
         }
-        self.inform(id, |_| {});
-        self.guarded(thread, |vm| {
-            if let Some(stream) = vm.stream_mut(context) {
-                stream.properties.set("upstream.address", endpoint);
-                stream.properties.set("upstream.request_attempt_count", u64::from(number));
-                stream.properties.set("xds.cluster_name", cluster.as_str());
-                // There, and empty until the connection fails.
-                stream.properties.set("upstream.transport_failure_reason", "");
-            }
-            vm.request_headers(context, headers, body.is_empty())?;
-            if !body.is_empty() {
-                vm.request_body(context, body, true)?;
-            }
-            Ok(())
+    }
+
+    /// Works on an attempt under way.
+    pub(super) fn live<R>(&self, id: RequestId, number: u32, run: impl FnOnce(&mut Live) -> R) -> Option<R> {
+        self.exchange(id, |exchange| exchange.live.iter_mut().find(|live| live.number == number).map(run)).flatten()
+    }
+
+    fn later(&self, thread: usize, id: RequestId, attempt: u32, delay: Duration, what: FromUpstream) {
+        self.schedule(thread, delay, Event::Upstream { id, attempt, what });
+    }
+
+    /// A piece of the request has passed the upstream filters. When it is whole the endpoint begins to work on it.
+    pub(super) fn reach_endpoint(&self, id: RequestId, number: u32, piece: Piece) {
+        let end = self.exchange(id, |exchange| {
+            let attempt = exchange.attempts.get_mut(number as usize - 1)?;
+            Some(match piece {
+                Piece::Headers(headers, end) => {
+                    attempt.headers = headers;
+                    end
+                }
+                Piece::Data(data, end) => {
+                    attempt.body.extend(data);
+                    end
+                }
+                Piece::Trailers(trailers) => {
+                    attempt.trailers = trailers;
+                    true
+                }
+            })
         });
-        self.run_actions(thread);
+        if end.flatten() != Some(true) {
+            return;
+        }
+        let found = self.exchange(id, |exchange| (exchange.thread, exchange.policy.per_try_timeout));
+        let behaviour = self.live(id, number, |live| {
+            let first = !std::mem::replace(&mut live.sent, true);
+            first.then_some((live.answer.behaviour, live.answer.chunks.len()))
+        });
+        if let (Some((thread, per_try_timeout)), Some(Some((behaviour, chunks)))) = (found, behaviour) {
+            self.schedule_behaviour(thread, id, number, behaviour, chunks);
+            if let Some(timeout) = per_try_timeout {
+                self.later(thread, id, number, timeout, FromUpstream::PerTryTimeout);
+            }
+        }
     }
 
-    fn schedule_behaviour(&mut self, id: RequestId, attempt: usize, behaviour: Behaviour) {
-        let mut later = |delay, what| self.schedule(delay, Event::Upstream { id, attempt, what });
-        match behaviour {
-            // Headers and body come together; the order of scheduling keeps them apart.
-            Behaviour::Respond { latency, .. } => {
-                later(latency, FromUpstream::Headers);
-                later(latency, FromUpstream::BodyEnd);
-            }
-            Behaviour::Stream { latency, body_time, .. } => {
-                later(latency, FromUpstream::Headers);
-                later(latency + body_time, FromUpstream::BodyEnd);
-            }
-            Behaviour::Truncate { latency, body_time, .. } => {
-                later(latency, FromUpstream::Headers);
-                later(latency + body_time, FromUpstream::Cut);
-            }
-            Behaviour::Refuse => later(REFUSAL, FromUpstream::Refused),
-            Behaviour::Reset { after } => later(after, FromUpstream::Reset),
-            Behaviour::Hang => {}
-            Behaviour::ClientAbort { after } => self.schedule(after, Event::Abort { id }),
+    fn schedule_behaviour(&self, thread: usize, id: RequestId, number: u32, behaviour: Behaviour, chunks: usize) {
+        let later = |delay, what| self.later(thread, id, number, delay, what);
+        let (latency, body_time, last) = match behaviour {
+            Behaviour::Respond { latency, .. } => (latency, Duration::ZERO, FromUpstream::End),
+            Behaviour::Stream { latency, body_time, .. } => (latency, body_time, FromUpstream::End),
+            Behaviour::Truncate { latency, body_time, .. } => (latency, body_time, FromUpstream::Cut),
+            Behaviour::Reset { after } => return later(after, FromUpstream::Reset),
+            Behaviour::Garbage { after } => return later(after, FromUpstream::Garbage),
+            Behaviour::ClientAbort { after } => return self.schedule(thread, after, Event::Abort { id }),
+            Behaviour::Refuse | Behaviour::Hang => return,
+        };
+        // At equal times the order of scheduling counts.
+        later(latency, FromUpstream::Headers);
+        for chunk in 0..chunks {
+            let after = body_time.mul_f64(chunk as f64 / chunks as f64);
+            later(latency + after, FromUpstream::Chunk(chunk as u32));
         }
-        if let Some(exchange) = self.exchanges.get_mut(&id) {
-            exchange.status = behaviour.answers();
-        }
+        later(latency + body_time, last);
     }
 
     /// Something comes from an endpoint, or does not come in time.
-    pub(super) fn hear_upstream(&mut self, id: RequestId, attempt: usize, what: FromUpstream) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        if exchange.live.is_none() || exchange.attempts.len() != attempt {
+    pub(super) fn hear_upstream(&self, id: RequestId, number: u32, what: FromUpstream) {
+        let answered = self.exchange(id, |exchange| exchange.source.is_some());
+        let (Some(answered), Some(answer)) = (answered, self.live(id, number, |live| Rc::clone(&live.answer))) else {
             return;
-        }
-        let (status, answered) = (exchange.status, exchange.answer.is_some());
+        };
+        let (status, key) = (answer.behaviour.answers(), Key::Up(id, number));
         match what {
-            FromUpstream::Headers => self.upstream_headers(id, status),
-            FromUpstream::BodyEnd => {
-                // Known with the last byte, and only then.
-                self.tell_observer(id, "response.backend_latency", Value::Duration(Duration::from_millis(1)));
-                self.observed(id, |vm, context| vm.response_body(context, Vec::new(), true).map(drop));
-                self.end_attempt(id, AttemptEnd::Status(status));
-                self.respond_body(id, &[], true);
-                self.finish(id, false);
+            FromUpstream::Headers => {
+                let mut headers = Headers::response(status);
+                answer.headers.iter().for_each(|(name, value)| headers.add(name, value));
+                self.inform(id, |info| info.set_details("via_upstream"));
+                self.pass(key, Side::Response, 0, Piece::Headers(headers, answer.is_headers_only()));
+                if answer.is_headers_only() {
+                    self.tell_latency(id, number);
+                }
             }
-            FromUpstream::Cut => self.cut(id, status),
+            FromUpstream::Chunk(at) => {
+                let chunk = answer.chunks.get(at as usize).cloned().unwrap_or_default();
+                self.pass(key, Side::Response, 0, Piece::Data(chunk, false));
+            }
+            FromUpstream::End if answer.is_headers_only() => {}
+            FromUpstream::End => {
+                self.tell_latency(id, number);
+                let last = if answer.trailers.is_empty() {
+                    Piece::Data(Vec::new(), true)
+                } else {
+                    Piece::Trailers(answer.trailers.clone())
+                };
+                self.pass(key, Side::Response, 0, last);
+            }
+            FromUpstream::Cut => self.cut(id, number, status),
             FromUpstream::Refused => {
-                self.tell_observer(id, "upstream.transport_failure_reason", REFUSED.into());
+                self.live(id, number, |live| live.info.failure.set(REFUSED));
                 let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
-                let reply = RouterReply { status: 503, flags: flags::REFUSED, details };
-                self.attempt_failed(id, AttemptEnd::Refused, &reply);
+                let reply = self.broken(id, 503, flags::REFUSED, details, "remote connection failure");
+                self.attempt_failed(id, number, (AttemptEnd::Refused, Failed::Connect), &reply);
             }
             FromUpstream::Reset => {
                 let details = "upstream_reset_before_response_started{connection_termination}";
-                let reply = RouterReply { status: 503, flags: flags::RESET, details };
-                self.attempt_failed(id, AttemptEnd::Reset, &reply);
+                let reply = self.broken(id, 503, flags::RESET, details, "connection termination");
+                self.attempt_failed(id, number, (AttemptEnd::Reset, Failed::Reset), &reply);
+            }
+            FromUpstream::Garbage => {
+                let details = "upstream_reset_before_response_started{protocol_error}";
+                let reply = self.broken(id, 502, flags::CUT, details, "protocol error");
+                self.attempt_failed(id, number, (AttemptEnd::Reset, Failed::Reset), &reply);
             }
             FromUpstream::PerTryTimeout if answered => {}
-            FromUpstream::PerTryTimeout => {
-                let details = "upstream_per_try_timeout";
-                let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details };
-                self.attempt_failed(id, AttemptEnd::Timeout, &reply);
+            FromUpstream::PerTryTimeout => self.per_try_timeout(id, number),
+        }
+    }
+
+    /// The router's answer for an attempt that broke off before its answer.
+    fn broken(&self, id: RequestId, status: u16, flags: u64, details: &'static str, reason: &str) -> RouterReply {
+        let retried = self.info(id).is_some_and(|info| info.attempts.get() > 1);
+        let how = if retried { "retried and the latest reset reason" } else { "reset reason" };
+        let body = format!("upstream connect error or disconnect/reset before headers. {how}: {reason}").into();
+        RouterReply { status, flags, details, body }
+    }
+
+    /// Known with the last byte, and only then.
+    fn tell_latency(&self, id: RequestId, number: u32) {
+        let now = self.world.elapsed();
+        let started = self.exchange(id, |exchange| exchange.attempts.get(number as usize - 1).map(|a| a.started));
+        let took = now.saturating_sub(started.flatten().unwrap_or(now));
+        self.live(id, number, |live| live.info.latency.set(Some(took)));
+    }
+
+    fn per_try_timeout(&self, id: RequestId, number: u32) {
+        let hedge = self.exchange(id, |exchange| exchange.policy.hedge) == Some(true);
+        if hedge && self.may_retry(id, Failed::Timeout) {
+            self.live(id, number, |live| live.hedged = true);
+            self.world.note("router", || format!("request {id} attempt {number} is late, one more beside it"));
+            return self.retry(id);
+        }
+        let reply =
+            RouterReply { status: 504, flags: flags::TIMEOUT, details: "upstream_per_try_timeout", body: LATE.into() };
+        self.attempt_failed(id, number, (AttemptEnd::Timeout, Failed::Timeout), &reply);
+    }
+
+    /// A piece of the answer has passed the upstream filters.
+    pub(super) fn reach_router(&self, id: RequestId, number: u32, piece: Piece) {
+        match piece {
+            Piece::Headers(headers, end) => self.answer_begins(id, number, headers, end),
+            Piece::Data(data, end) => {
+                if end {
+                    self.answer_ends(id, number);
+                }
+                self.pass(Key::Down(id), Side::Response, 0, Piece::Data(data, end));
+            }
+            Piece::Trailers(trailers) => {
+                self.answer_ends(id, number);
+                self.pass(Key::Down(id), Side::Response, 0, Piece::Trailers(trailers));
             }
         }
     }
 
-    /// Headers and the first piece of the body.
-    fn upstream_headers(&mut self, id: RequestId, status: u16) {
-        let headers = Headers::response(status);
-        let seen = headers.clone();
-        self.inform(id, |info| info.details = Some("via_upstream"));
-        self.observed(id, |vm, context| vm.response_headers(context, seen, false).map(drop));
-        let failed = status >= self.setup.retries.statuses_from;
-        if failed && self.may_retry(id) {
-            self.end_attempt(id, AttemptEnd::Status(status));
-            return self.retry(id);
+    fn answer_begins(&self, id: RequestId, number: u32, headers: Headers, end: bool) {
+        let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
+        let failed = self.exchange(id, |exchange| exchange.policy.wants_retry(Failed::Status(status))) == Some(true);
+        let others = self.exchange(id, |exchange| {
+            let others = exchange.live.iter().map(|live| live.number).filter(|other| *other != number);
+            others.collect::<Vec<_>>()
+        });
+        let others = others.unwrap_or_default();
+        if failed && (self.may_retry(id, Failed::Status(status)) || !others.is_empty()) {
+            self.end_attempt(id, number, AttemptEnd::Status(status));
+            // Where another attempt runs beside it, that one may still answer.
+            return if others.is_empty() { self.retry(id) } else { () };
         }
         if failed {
             self.give_up(id);
         }
-        self.respond(id, headers, Source::Upstream);
-        self.observed(id, |vm, context| vm.response_body(context, BODY.to_vec(), false).map(drop));
-        self.respond_body(id, BODY, false);
+        others.into_iter().for_each(|other| self.end_attempt(id, other, AttemptEnd::Aborted));
+        if end {
+            self.end_attempt(id, number, AttemptEnd::Status(status));
+        }
+        let took =
+            self.exchange(id, |exchange| exchange.attempts.get(number as usize - 1).map(|a| a.started)).flatten();
+        let took = took.map_or(Duration::ZERO, |started| self.world.elapsed().saturating_sub(started));
+        let mut headers = headers;
+        headers.replace(SERVICE_TIME_HEADER, took.as_millis().to_string());
+        self.respond(id, headers, end, Source::Upstream);
+    }
+
+    fn answer_ends(&self, id: RequestId, number: u32) {
+        let status = self.live(id, number, |live| live.answer.behaviour.answers()).unwrap_or(0);
+        self.end_attempt(id, number, AttemptEnd::Status(status));
     }
 
     /// The body breaks off: the observer ends before the flag is set.
-    fn cut(&mut self, id: RequestId, status: u16) {
-        self.end_attempt(id, AttemptEnd::Truncated(status));
+    fn cut(&self, id: RequestId, number: u32, status: u16) {
+        self.end_attempt(id, number, AttemptEnd::Truncated(status));
         self.inform(id, |info| {
-            info.flags |= flags::CUT;
-            info.details = Some("upstream_reset_after_response_started{protocol_error}");
+            info.add_flags(flags::CUT);
+            info.set_details("upstream_reset_after_response_started{protocol_error}");
         });
         self.finish(id, true);
     }
 
     /// An attempt ended without an answer: another one, or the router's reply.
-    fn attempt_failed(&mut self, id: RequestId, end: AttemptEnd, reply: &RouterReply) {
-        let again = self.may_retry(id);
-        if !again {
+    fn attempt_failed(&self, id: RequestId, number: u32, how: (AttemptEnd, Failed), reply: &RouterReply) {
+        let (end, failed) = how;
+        let again = self.may_retry(id, failed);
+        let hedged = self.exchange(id, |exchange| exchange.live.len() > 1) == Some(true);
+        if !again && !hedged {
             self.give_up(id);
         }
-        self.end_attempt(id, end);
-        if again { self.retry(id) } else { self.router_reply(id, reply) }
+        self.end_attempt(id, number, end);
+        match (hedged, again) {
+            // Another attempt runs beside it and may still answer.
+            (true, _) => {}
+            (false, true) => self.retry(id),
+            (false, false) => self.router_reply(id, reply),
+        }
     }
 
     /// No retry is left, where there were some.
-    fn give_up(&mut self, id: RequestId) {
-        if self.setup.retries.limit > 0 {
-            self.inform(id, |info| info.flags |= flags::RETRIES_USED_UP);
+    fn give_up(&self, id: RequestId) {
+        if self.exchange(id, |exchange| exchange.policy.limit > 0) == Some(true) {
+            self.inform(id, |info| info.add_flags(flags::RETRIES_USED_UP));
         }
     }
 
-    fn may_retry(&self, id: RequestId) -> bool {
-        let attempts = self.exchanges.get(&id).map_or(0, |exchange| exchange.attempts.len());
-        attempts > 0 && attempts <= self.setup.retries.limit as usize
+    fn may_retry(&self, id: RequestId, failed: Failed) -> bool {
+        let may = self.exchange(id, |exchange| {
+            let left = !exchange.attempts.is_empty() && exchange.attempts.len() <= exchange.policy.limit as usize;
+            left && exchange.policy.wants_retry(failed)
+        });
+        may == Some(true)
     }
 
-    fn retry(&mut self, id: RequestId) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let retry = exchange.attempts.len().min(16) as u32;
-        let base = self.setup.retries.backoff.as_nanos() as u64;
-        let bound = base.saturating_mul((1 << retry) - 1).min(base.saturating_mul(10));
-        let delay = Duration::from_nanos(self.rng.below(bound));
-        self.schedule(delay, Event::Retry { id });
+    fn retry(&self, id: RequestId) {
+        let found = self.exchange(id, |exchange| (exchange.thread, exchange.attempts.len(), exchange.policy.backoff));
+        let Some((thread, attempts, base)) = found else { return };
+        let base = base.as_nanos() as u64;
+        let bound = base.saturating_mul((1 << attempts.min(16)) - 1).min(base.saturating_mul(10));
+        let delay = Duration::from_nanos(self.rng.borrow_mut().below(bound));
+        self.schedule(thread, delay, Event::Retry { id });
     }
 
-    fn tell_observer(&mut self, id: RequestId, property: &str, value: Value) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let (thread, Some(context)) = (exchange.thread, exchange.live.flatten()) else { return };
-        if let Some(stream) = self.threads[thread].vm.stream_mut(context) {
-            stream.properties.set(property, value);
-        }
-    }
-
-    /// Ends the attempt under way, if there is one: done and delete in the observer.
-    pub(super) fn end_attempt(&mut self, id: RequestId, end: AttemptEnd) {
+    /// Ends an attempt under way: done and delete in the upstream filters.
+    pub(super) fn end_attempt(&self, id: RequestId, number: u32, end: AttemptEnd) {
         let now = self.world.elapsed();
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        let (thread, Some(observer)) = (exchange.thread, exchange.live.take()) else { return };
-        if let Some(attempt) = exchange.attempts.last_mut() {
-            attempt.end = Some((end, now));
-        }
-        if let Some(context) = observer {
-            self.guarded(thread, |vm| vm.end_upstream(context));
-            self.run_actions(thread);
+        let chain = self.exchange(id, |exchange| {
+            let at = exchange.live.iter().position(|live| live.number == number)?;
+            let live = exchange.live.remove(at);
+            if let Some(attempt) = exchange.attempts.get_mut(number as usize - 1) {
+                attempt.end = Some((end, now));
+            }
+            Some(live.chain)
+        });
+        if let Some(chain) = chain.flatten() {
+            self.close_chain(chain, false);
         }
     }
 }

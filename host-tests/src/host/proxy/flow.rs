@@ -1,17 +1,22 @@
-//! The downstream side of a request: it arrives, the filter sees it, the router takes it, the answer goes back.
+//! The downstream side of a request: it arrives, the filters see it, the router takes it, the answer goes back.
 //!
-//! Retries do not show here. A local reply of the filter re-enters the same context's response headers; a client that
-//! hangs up brings no response callback.
+//! Retries do not show here. A local reply of a filter passes the response side of all filters, the same context's
+//! included; a client that hangs up brings no response callback.
 
+use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::Proxy;
+use super::Core;
+use super::attempts::Live;
+use super::chain::{Chain, Key, Piece};
 use super::cluster::Steering;
 use super::events::Event;
 use super::info::Info;
 use super::model::{AttemptEnd, AttemptRecord, Outcome, Request, RequestId, Source};
-use super::setup::FailurePolicy;
-use crate::host::{Body, Flow, Headers, Map, Value, Vm, VmError};
+use super::policy::Policy;
+use crate::host::context::Facts;
+use crate::host::{Body as Side, Headers, LocalResponse};
 
 /// Response flags as Envoy's bits.
 pub(super) mod flags {
@@ -22,277 +27,379 @@ pub(super) mod flags {
     pub(in super::super) const CLIENT_GONE: u64 = 0x4000;
     pub(in super::super) const RETRIES_USED_UP: u64 = 0x8000;
     pub(in super::super) const CUT: u64 = 0x80_0000;
+    pub(in super::super) const NO_CLUSTER: u64 = 0x100_0000;
 }
+
+/// Envoy's words for an answer that did not come in time.
+pub(super) const LATE: &str = "upstream request timeout";
 
 /// A request under way.
 pub(super) struct Exchange {
     pub(super) thread: usize,
-    /// The filter's context; none if the filter is bypassed.
-    pub(super) context: Option<u32>,
-    /// The filter paused the request.
-    waiting: bool,
-    pub(super) headers: Headers,
-    pub(super) body: Vec<u8>,
+    /// Pieces that the client has not sent yet, last first, and its trailers.
+    unsent: Vec<Vec<u8>>,
+    gap: Duration,
+    unsent_trailers: Option<Headers>,
+    pub(super) down: Chain,
+    /// What the router has got.
+    pub(super) routed: Option<Routed>,
     pub(super) steering: Steering,
+    pub(super) policy: Policy,
     pub(super) attempts: Vec<AttemptRecord>,
-    /// The attempt under way: its context in the observer, if there is one.
-    pub(super) live: Option<Option<u32>>,
-    /// What the attempt under way will answer.
-    pub(super) status: u16,
-    /// The answer, as soon as its headers went to the client.
-    pub(super) answer: Option<(u16, Headers, Source)>,
-    pub(super) answer_body: Vec<u8>,
-    pub(super) info: Info,
+    /// Attempts under way; more than one only where they are hedged.
+    pub(super) live: Vec<Live>,
+    /// Who answers, once the answer has entered the filters.
+    pub(super) source: Option<Source>,
+    /// What has come out at the client.
+    answer: Option<(Option<u16>, Headers)>,
+    answer_body: Vec<u8>,
+    answer_trailers: Headers,
+    /// The cluster that the route leads to; `None` if it does not exist.
+    pub(super) cluster: Option<usize>,
+    pub(super) info: Rc<Info>,
     started_ns: u64,
 }
 
-/// An answer that the router makes itself.
+/// A request as it left the last filter, as far as it has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Routed {
+    pub(super) headers: Headers,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) trailers: Option<Headers>,
+    pub(super) complete: bool,
+}
+
+/// An answer that the router makes itself, in Envoy's words.
 pub(super) struct RouterReply {
     pub(super) status: u16,
     pub(super) flags: u64,
     pub(super) details: &'static str,
+    pub(super) body: Cow<'static, str>,
 }
 
-impl Proxy {
+impl Core {
+    /// Works on a chain; `None` if its stream is gone.
+    pub(super) fn chain<R>(&self, key: Key, run: impl FnOnce(&mut Chain) -> R) -> Option<R> {
+        let mut exchanges = self.exchanges.borrow_mut();
+        match key {
+            Key::Down(id) => Some(run(&mut exchanges.get_mut(&id)?.down)),
+            Key::Up(id, number) => {
+                let live = exchanges.get_mut(&id)?.live.iter_mut().find(|live| live.number == number)?;
+                Some(run(&mut live.chain))
+            }
+        }
+    }
+
+    /// Works on a request under way.
+    pub(super) fn exchange<R>(&self, id: RequestId, run: impl FnOnce(&mut Exchange) -> R) -> Option<R> {
+        self.exchanges.borrow_mut().get_mut(&id).map(run)
+    }
+
     /// A request arrives on a worker's connection.
-    pub(super) fn accept(&mut self, id: RequestId, request: Request) {
-        let drawn = self.rng.index(self.setup.workers);
-        let worker = request.worker.filter(|worker| *worker < self.setup.workers).unwrap_or(drawn);
-        let thread = worker + 1;
-        self.world.note("client", || format!("request {id} → worker-{worker}"));
+    pub(super) fn accept(&self, id: RequestId, thread: usize, request: Request) {
+        if self.draining.get() {
+            return self.turn_away(id, thread);
+        }
+        self.world.note("client", || format!("request {id} → worker-{}", thread - 1));
+        let headers_only = request.is_headers_only();
         let mut headers = request.headers;
         if self.setup.strip_steering {
             headers.remove(&self.setup.steering_header);
         }
+        if let Some(after) = request.abort_after {
+            self.schedule(thread, after, Event::Abort { id });
+        }
+        let cluster = self.cluster_of(headers.get(":path").unwrap_or_default());
+        let name = cluster.map_or_else(|| "".into(), |at| Rc::clone(&self.clusters.borrow()[at].name));
+        let info = Rc::new(Info::new(id, &name));
+        let facts: Rc<dyn Facts> = Rc::<Info>::clone(&info);
+        let down = self.open_chain(thread, &self.setup.downstream, &facts);
+        let mut unsent = request.chunks;
+        unsent.reverse();
         let exchange = Exchange {
             thread,
-            context: None,
-            waiting: false,
-            headers,
-            body: request.body,
+            unsent,
+            gap: request.chunk_gap,
+            unsent_trailers: Some(request.trailers).filter(|trailers| !trailers.is_empty()),
+            down,
+            routed: None,
             steering: Steering::default(),
+            policy: Policy::default(),
             attempts: Vec::new(),
-            live: None,
-            status: 0,
+            live: Vec::new(),
+            source: None,
             answer: None,
             answer_body: Vec::new(),
-            info: Info::default(),
+            answer_trailers: Headers::new(),
+            cluster,
+            info,
             started_ns: self.world.now_ns(),
         };
-        self.exchanges.insert(id, exchange);
-        if let Some(after) = request.abort_after {
-            self.schedule(after, Event::Abort { id });
-        }
-        let root = self.setup.downstream.as_ref().and_then(|plugin| self.threads[thread].root(&plugin.root_id));
-        match root {
-            None => self.route(id),
-            Some(_) if self.threads[thread].vm.is_dead() => match self.setup.failure_policy {
-                FailurePolicy::Open => self.route(id),
-                FailurePolicy::Closed => self.fail(id),
-            },
-            Some(root) => self.filter_request(id, thread, root),
+        self.exchanges.borrow_mut().insert(id, exchange);
+        self.pass(Key::Down(id), Side::Request, 0, Piece::Headers(headers, headers_only));
+        if !headers_only {
+            self.request_piece(id, 0);
         }
     }
 
-    fn filter_request(&mut self, id: RequestId, thread: usize, root: u32) {
-        let Some(context) = self.guarded(thread, |vm| vm.open_stream(root)) else { return };
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        (exchange.context, exchange.waiting) = (Some(context), true);
-        let (headers, body) = (exchange.headers.clone(), exchange.body.clone());
-        let flow = self.guarded(thread, |vm| {
-            if let Some(stream) = vm.stream_mut(context) {
-                stream.properties.set("connection_id", Value::Uint(id));
-                stream.properties.set("source.address", "127.0.0.1:40000");
-            }
-            let flow = vm.request_headers(context, headers, body.is_empty())?;
-            if flow == Flow::Continue && !body.is_empty() {
-                return vm.request_body(context, body, true);
-            }
-            Ok(flow)
+    /// The listener is closed.
+    fn turn_away(&self, id: RequestId, thread: usize) {
+        self.world.note("client", || format!("request {id} is turned away"));
+        let outcome = Outcome {
+            status: None,
+            headers: Headers::new(),
+            body: Vec::new(),
+            trailers: Headers::new(),
+            source: Source::Nobody,
+            truncated: false,
+            worker: thread - 1,
+            attempts: Vec::new(),
+            took: Duration::ZERO,
+        };
+        self.outcomes.borrow_mut().insert(id, outcome);
+    }
+
+    /// The client sends the next piece of its body; after the last one, the end.
+    pub(super) fn request_piece(&self, id: RequestId, at: usize) {
+        let taken = self.exchange(id, |exchange| {
+            let piece = exchange.unsent.pop();
+            let trailers = if piece.is_none() { exchange.unsent_trailers.take() } else { None };
+            (piece, trailers, exchange.gap, exchange.thread)
         });
-        self.run_actions(thread);
-        if flow == Some(Flow::Continue) {
-            self.go_on(id, thread, context);
+        let Some((piece, trailers, gap, thread)) = taken else { return };
+        let (piece, more) = match (piece, trailers) {
+            (Some(data), _) => (Piece::Data(data, false), true),
+            (None, Some(trailers)) => (Piece::Trailers(trailers), false),
+            (None, None) => (Piece::Data(Vec::new(), true), false),
+        };
+        self.pass(Key::Down(id), Side::Request, 0, piece);
+        match (more, gap.is_zero()) {
+            (true, true) => self.request_piece(id, at + 1),
+            (true, false) => self.schedule(thread, gap, Event::Piece { id, at: at + 1 }),
+            _ => {}
         }
     }
 
-    /// A paused request goes on.
-    pub(super) fn resume_request(&mut self, thread: usize, context: u32) {
-        if let Some(id) = self.find(thread, context) {
-            self.go_on(id, thread, context);
+    /// Something has passed all filters of a chain.
+    pub(super) fn arrive_at_end(&self, key: Key, side: Side, piece: Piece) {
+        match (key, side) {
+            (Key::Down(id), Side::Request) => self.route(id, piece),
+            (Key::Down(id), Side::Response) => self.reach_client(id, piece),
+            (Key::Up(id, number), Side::Request) => self.reach_endpoint(id, number, piece),
+            (Key::Up(id, number), Side::Response) => self.reach_router(id, number, piece),
         }
     }
 
-    fn go_on(&mut self, id: RequestId, thread: usize, context: u32) {
-        self.threads[thread].vm.resume(context, Body::Request);
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        if std::mem::take(&mut exchange.waiting) {
-            exchange.headers = self.threads[thread].vm.map(context, Map::RequestHeaders);
-            self.route(id);
+    /// The router takes a piece of the request. With the headers the list is frozen and the first attempt starts; with
+    /// the last piece the timeout begins to run.
+    fn route(&self, id: RequestId, piece: Piece) {
+        let steering_header = &self.setup.steering_header;
+        let Some((thread, first, complete, timeout)) = self.exchange(id, |exchange| {
+            let first = exchange.routed.is_none();
+            let routed = exchange.routed.get_or_insert_default();
+            match &piece {
+                Piece::Headers(headers, end) => {
+                    (routed.headers, routed.complete) = (headers.clone(), *end);
+                    exchange.policy = Policy::of(&self.setup, &mut routed.headers);
+                    exchange.steering = Steering::parse(headers.get(steering_header));
+                }
+                Piece::Data(data, end) => {
+                    routed.body.get_or_insert_default().extend(data);
+                    routed.complete = *end;
+                }
+                Piece::Trailers(trailers) => {
+                    (routed.trailers, routed.complete) = (Some(trailers.clone()), true);
+                }
+            }
+            (exchange.thread, first, routed.complete, exchange.policy.timeout)
+        }) else {
+            return;
+        };
+        if complete && !timeout.is_zero() {
+            self.schedule(thread, timeout, Event::Timeout { id });
+        }
+        if first {
+            return self.start_attempt(id);
+        }
+        let live = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect::<Vec<_>>());
+        for number in live.unwrap_or_default() {
+            self.pass(Key::Up(id, number), Side::Request, 0, piece.clone());
         }
     }
 
-    /// The router takes the request: the list is frozen, the timeout runs, the first attempt starts.
-    fn route(&mut self, id: RequestId) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        exchange.steering = Steering::parse(exchange.headers.get(&self.setup.steering_header));
-        self.schedule(self.setup.timeout, Event::Timeout { id });
-        self.start_attempt(id);
+    /// Headers of an answer enter the filters.
+    pub(super) fn respond(&self, id: RequestId, headers: Headers, end: bool, source: Source) {
+        let status = status_of(&headers);
+        self.inform(id, |info| info.code.set(status));
+        self.exchange(id, |exchange| exchange.source = Some(source));
+        self.pass(Key::Down(id), Side::Response, 0, Piece::Headers(headers, end));
     }
 
-    /// Headers of the answer go to the client, through the filter.
-    pub(super) fn respond(&mut self, id: RequestId, headers: Headers, source: Source) {
-        let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
-        self.inform(id, |info| info.code = Some(status));
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        let (thread, context) = (exchange.thread, exchange.context);
-        exchange.answer = Some((status, headers.clone(), source));
-        let Some(context) = context else { return };
-        let changed = self.guarded(thread, |vm| {
-            vm.response_headers(context, headers, false)?;
-            Ok(vm.map(context, Map::ResponseHeaders))
+    /// A piece of the answer comes out at the client.
+    fn reach_client(&self, id: RequestId, piece: Piece) {
+        let ended = self.exchange(id, |exchange| match piece {
+            Piece::Headers(headers, end) => {
+                exchange.answer = Some((status_of(&headers), headers));
+                end
+            }
+            Piece::Data(data, end) => {
+                exchange.answer_body.extend(data);
+                end
+            }
+            Piece::Trailers(trailers) => {
+                exchange.answer_trailers = trailers;
+                true
+            }
         });
-        if let (Some(exchange), Some(changed)) = (self.exchanges.get_mut(&id), changed) {
-            exchange.answer = Some((status, changed, source));
-        }
-        self.run_actions(thread);
-    }
-
-    /// A piece of the answer's body goes to the client, through the filter.
-    pub(super) fn respond_body(&mut self, id: RequestId, piece: &[u8], end: bool) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        let (thread, context) = (exchange.thread, exchange.context);
-        exchange.answer_body.extend(piece);
-        if let Some(context) = context {
-            self.guarded(thread, |vm| vm.response_body(context, piece.to_vec(), end));
-            self.run_actions(thread);
+        if ended == Some(true) {
+            self.finish(id, false);
         }
     }
 
     /// The router answers by itself.
-    pub(super) fn router_reply(&mut self, id: RequestId, reply: &RouterReply) {
+    pub(super) fn router_reply(&self, id: RequestId, reply: &RouterReply) {
         self.inform(id, |info| {
-            info.flags |= reply.flags;
-            info.details = Some(reply.details);
+            info.add_flags(reply.flags);
+            info.set_details(reply.details);
         });
-        self.respond(id, Headers::response(reply.status), Source::Router);
-        self.respond_body(id, reply.details.as_bytes(), true);
-        self.finish(id, false);
+        self.reply(id, Headers::response(reply.status), reply.body.as_bytes().to_vec(), Source::Router);
     }
 
-    /// The filter answers by itself.
-    pub(super) fn local_response(&mut self, thread: usize, context: u32) {
-        let Some(id) = self.find(thread, context) else { return };
-        let Some(local) = self.threads[thread].vm.take_local_response(context) else { return };
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        exchange.waiting = false;
-        let answered = exchange.answer.is_some();
-        exchange.answer_body = Vec::new();
-        let mut headers = Headers::response(local.status as u16);
-        local.headers.iter().for_each(|(key, value)| headers.add(key, value));
-        if answered {
-            // Sent in the response phase: it replaces the answer and does not re-enter.
-            exchange.answer = Some((local.status as u16, headers, Source::Filter));
-            exchange.answer_body = local.body;
+    /// Sends an answer of the proxy's own through the filters.
+    fn reply(&self, id: RequestId, mut headers: Headers, body: Vec<u8>, source: Source) {
+        complete_headers(&mut headers, &body);
+        if body.is_empty() {
+            return self.respond(id, headers, true, source);
+        }
+        self.respond(id, headers, false, source);
+        self.pass(Key::Down(id), Side::Response, 0, Piece::Data(body, true));
+    }
+
+    /// A filter answers by itself. The attempts under way end first. Once an answer has begun, it is cut off if the
+    /// client has its headers, else replaced without passing the filters again.
+    pub(super) fn filter_reply(&self, id: RequestId, local: LocalResponse) {
+        // As Envoy makes a word of the details.
+        let details = String::from_utf8_lossy(&local.details).replace(char::is_whitespace, "_");
+        let Some((begun, sent)) = self.exchange(id, |exchange| (exchange.source.is_some(), exchange.answer.is_some()))
+        else {
             return;
+        };
+        self.end_attempts(id, AttemptEnd::Aborted);
+        if sent {
+            return self.finish(id, true);
         }
-        self.respond(id, headers, Source::Filter);
-        if !local.body.is_empty() {
-            self.respond_body(id, &local.body, true);
+        self.inform(id, |info| info.set_details(&details));
+        let mut headers = Headers::response(local.status as u16);
+        let given = local.headers.iter().filter(|(key, _)| *key != b":status" && *key != b"content-length");
+        given.for_each(|(key, value)| headers.add(key, value));
+        if begun {
+            complete_headers(&mut headers, &local.body);
+            self.exchange(id, |exchange| {
+                exchange.source = Some(Source::Filter);
+                (exchange.answer, exchange.answer_body) = (Some((status_of(&headers), headers)), local.body);
+            });
+            return self.finish(id, false);
         }
-        self.end_attempt(id, AttemptEnd::Aborted);
-        self.finish(id, false);
+        self.reply(id, headers, local.body, Source::Filter);
     }
 
-    /// The filter resets the stream.
-    pub(super) fn close(&mut self, thread: usize, context: u32) {
-        if let Some(id) = self.find(thread, context) {
-            self.end_attempt(id, AttemptEnd::Aborted);
-            self.finish(id, false);
+    /// Ends all attempts under way.
+    pub(super) fn end_attempts(&self, id: RequestId, end: AttemptEnd) {
+        let live = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect::<Vec<_>>());
+        live.unwrap_or_default().into_iter().for_each(|number| self.end_attempt(id, number, end));
+    }
+
+    /// A filter's VM is dead: the stream fails with it.
+    pub(super) fn fail_stream(&self, key: Key) {
+        let (Key::Down(id) | Key::Up(id, _)) = key;
+        let local = LocalResponse { status: 503, details: b"wasm_fail_stream".to_vec(), ..LocalResponse::default() };
+        let begun = self.exchange(id, |exchange| exchange.source.is_some());
+        if begun == Some(true) {
+            self.finish_failed(id);
+        } else {
+            self.filter_reply(id, local);
         }
+    }
+
+    /// An answer under way fails with a filter's VM.
+    fn finish_failed(&self, id: RequestId) {
+        let sent = self.exchange(id, |exchange| {
+            let sent = exchange.answer.is_some();
+            if !sent {
+                exchange.source = Some(Source::Filter);
+                exchange.answer = Some((Some(503), Headers::response(503)));
+            }
+            sent
+        });
+        self.finish(id, sent == Some(true));
+    }
+
+    /// A filter, or the proxy at its end, resets the stream.
+    pub(super) fn close(&self, id: RequestId) {
+        self.finish(id, true);
     }
 
     /// The request's own timeout.
-    pub(super) fn time_out(&mut self, id: RequestId) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let answered = exchange.answer.is_some();
-        self.end_attempt(id, AttemptEnd::Timeout);
+    pub(super) fn time_out(&self, id: RequestId) {
+        let Some(answered) = self.exchange(id, |exchange| exchange.source.is_some()) else { return };
+        self.end_attempts(id, AttemptEnd::Timeout);
         if answered {
             self.finish(id, true);
         } else {
-            let reply = RouterReply { status: 504, flags: flags::TIMEOUT, details: "response_timeout" };
+            let reply =
+                RouterReply { status: 504, flags: flags::TIMEOUT, details: "response_timeout", body: LATE.into() };
             self.router_reply(id, &reply);
         }
     }
 
-    /// The client hangs up: the filter's stream ends first, then the attempt's.
-    pub(super) fn abort(&mut self, id: RequestId) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
-        self.world.note("client", || format!("request {id} hangs up"));
-        exchange.answer = None;
-        let (thread, context) = (exchange.thread, exchange.context);
-        self.inform(id, |info| {
-            info.flags |= flags::CLIENT_GONE;
-            info.details = Some("downstream_remote_disconnect");
-        });
-        if let (Some(context), Some(exchange)) = (context, self.exchanges.get_mut(&id)) {
-            exchange.context = None;
-            self.guarded(thread, |vm| vm.end_stream(context));
-            self.run_actions(thread);
+    /// The client hangs up: the filters' streams end first, then the attempts'.
+    pub(super) fn abort(&self, id: RequestId) {
+        if self.exchange(id, |exchange| (exchange.answer, exchange.source) = (None, None)).is_none() {
+            return;
         }
-        self.end_attempt(id, AttemptEnd::Aborted);
+        self.world.note("client", || format!("request {id} hangs up"));
+        self.inform(id, |info| {
+            info.add_flags(flags::CLIENT_GONE);
+            info.set_details("downstream_remote_disconnect");
+        });
         self.finish(id, false);
     }
 
-    /// A dead VM answers for its filter.
-    fn fail(&mut self, id: RequestId) {
-        if let Some(exchange) = self.exchanges.get_mut(&id) {
-            exchange.answer = Some((503, Headers::response(503), Source::Filter));
-            self.finish(id, false);
-        }
-    }
-
-    /// All requests of a thread whose VM trapped get 503. No callback comes for their streams.
-    pub(super) fn lose_thread(&mut self, thread: usize) {
-        let lost = |(id, exchange): (&RequestId, &Exchange)| (exchange.thread == thread).then_some(*id);
-        let lost: Vec<RequestId> = self.exchanges.iter().filter_map(lost).collect();
-        for id in lost {
-            self.end_attempt(id, AttemptEnd::Lost);
-            self.fail(id);
-        }
-    }
-
-    /// The end of a request: log, done, delete for the filter; the outcome for the client.
-    pub(super) fn finish(&mut self, id: RequestId, truncated: bool) {
-        let Some(exchange) = self.exchanges.remove(&id) else { return };
-        let thread = exchange.thread;
-        if let Some(context) = exchange.context {
-            self.guarded(thread, |vm| vm.end_stream(context));
-        }
-        let (status, headers, source) = match exchange.answer {
-            Some((status, headers, source)) => (Some(status), headers, source),
-            None => (None, Headers::new(), Source::Nobody),
+    /// The end of a request: log, done, delete for the filters, the same without log for attempts that still run; the
+    /// outcome for the client.
+    pub(super) fn finish(&self, id: RequestId, truncated: bool) {
+        let Some(down) = self.exchange(id, |exchange| std::mem::take(&mut exchange.down)) else { return };
+        self.close_chain(down, true);
+        self.end_attempts(id, AttemptEnd::Aborted);
+        let Some(exchange) = self.exchanges.borrow_mut().remove(&id) else { return };
+        let (status, headers) = exchange.answer.unwrap_or_default();
+        let source = if status.is_some() { exchange.source } else { None };
+        let outcome = Outcome {
+            status,
+            headers,
+            body: exchange.answer_body,
+            trailers: exchange.answer_trailers,
+            source: source.unwrap_or(Source::Nobody),
+            truncated: truncated && status.is_some(),
+            worker: exchange.thread - 1,
+            attempts: exchange.attempts,
+            took: Duration::from_nanos(self.world.now_ns() - exchange.started_ns),
         };
-        let took = Duration::from_nanos(self.world.now_ns() - exchange.started_ns);
-        let (body, worker, attempts) = (exchange.answer_body, thread - 1, exchange.attempts);
-        let outcome = Outcome { status, headers, body, source, truncated, worker, attempts, took };
         self.world.note("client", || format!("request {id} ← {outcome}"));
-        self.outcomes.insert(id, outcome);
-        self.run_actions(thread);
+        self.outcomes.borrow_mut().insert(id, outcome);
     }
+}
 
-    fn find(&self, thread: usize, context: u32) -> Option<RequestId> {
-        let mut live = self.exchanges.iter();
-        live.find(|(_, exchange)| exchange.thread == thread && exchange.context == Some(context)).map(|(id, _)| *id)
-    }
-
-    /// Runs something on the observer's stream of the attempt under way.
-    pub(super) fn observed(&mut self, id: RequestId, run: impl FnOnce(&mut Vm, u32) -> Result<(), VmError>) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let (thread, observer) = (exchange.thread, exchange.live.flatten());
-        if let Some(context) = observer {
-            self.guarded(thread, |vm| run(vm, context));
-            self.run_actions(thread);
+/// Envoy says of its own answers how long they are and that they are text, unless a type is given.
+fn complete_headers(headers: &mut Headers, body: &[u8]) {
+    if !body.is_empty() {
+        headers.add("content-length", body.len().to_string());
+        if headers.get("content-type").is_none() {
+            headers.add("content-type", "text/plain");
         }
     }
+}
+
+fn status_of(headers: &Headers) -> Option<u16> {
+    headers.text(":status").and_then(|status| status.parse().ok())
 }

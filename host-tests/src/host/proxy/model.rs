@@ -3,18 +3,22 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::host::{Headers, Rng};
+use crate::host::{Headers, HttpCall, HttpReply, Rng};
 
 /// Names a request within one proxy; counts from 1.
 pub type RequestId = u64;
 
 /// What a client sends, and how long it is ready to wait.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Headers with the pseudo-headers.
     pub headers: Headers,
-    /// Body; empty for none.
-    pub body: Vec<u8>,
+    /// Pieces of the body, as the client sends them; none for a request without a body.
+    pub chunks: Vec<Vec<u8>>,
+    /// Between the pieces.
+    pub chunk_gap: Duration,
+    /// Trailers; empty for none.
+    pub trailers: Headers,
     /// The worker that gets the connection; drawn from the seed if `None`.
     pub worker: Option<usize>,
     /// The client hangs up so long after sending.
@@ -24,12 +28,37 @@ pub struct Request {
 impl Request {
     /// A plain GET.
     pub fn get(path: &str) -> Self {
-        Self { headers: Headers::get_request(path), body: Vec::new(), worker: None, abort_after: None }
+        Self { headers: Headers::get_request(path), ..Self::default() }
+    }
+
+    /// A POST with a body in one piece.
+    pub fn post(path: &str, body: impl AsRef<[u8]>) -> Self {
+        let mut request = Self::get(path).body(body);
+        request.headers.replace(":method", "POST");
+        request
     }
 
     /// Adds a header.
     pub fn header(mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.headers.add(key, value);
+        self
+    }
+
+    /// Adds a piece to the body. The end comes by itself after the last one, as HTTP/1 codecs tell it.
+    pub fn body(mut self, piece: impl AsRef<[u8]>) -> Self {
+        self.chunks.push(piece.as_ref().to_vec());
+        self
+    }
+
+    /// Lets time pass between the pieces of the body.
+    pub fn chunk_gap(mut self, gap: Duration) -> Self {
+        self.chunk_gap = gap;
+        self
+    }
+
+    /// Adds a trailer.
+    pub fn trailer(mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.trailers.add(key, value);
         self
     }
 
@@ -43,6 +72,10 @@ impl Request {
     pub fn aborting_after(mut self, after: Duration) -> Self {
         self.abort_after = Some(after);
         self
+    }
+
+    pub(super) fn is_headers_only(&self) -> bool {
+        self.chunks.is_empty() && self.trailers.is_empty()
     }
 }
 
@@ -69,6 +102,11 @@ pub enum Behaviour {
     Refuse,
     /// Breaks the connection before the headers.
     Reset {
+        /// When.
+        after: Duration,
+    },
+    /// Answers with something that is no HTTP.
+    Garbage {
         /// When.
         after: Duration,
     },
@@ -99,13 +137,62 @@ impl Behaviour {
     pub(super) fn answers(self) -> u16 {
         match self {
             Self::Respond { status, .. } | Self::Stream { status, .. } | Self::Truncate { status, .. } => status,
-            Self::Refuse | Self::Reset { .. } | Self::Hang | Self::ClientAbort { .. } => 0,
+            Self::Refuse | Self::Reset { .. } | Self::Garbage { .. } | Self::Hang | Self::ClientAbort { .. } => 0,
         }
     }
 
     /// Any status after so many milliseconds.
     pub fn status(status: u16, latency_ms: u64) -> Self {
         Self::Respond { status, latency: Duration::from_millis(latency_ms) }
+    }
+}
+
+/// What an endpoint does with one attempt, and what its answer looks like.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Whether and when it answers.
+    pub behaviour: Behaviour,
+    /// Headers besides the status.
+    pub headers: Headers,
+    /// Pieces of the body. With [`Behaviour::Stream`] the end comes `body_time` after the headers and the pieces are
+    /// spread evenly before it; otherwise all comes with the headers. None: an answer of headers only.
+    pub chunks: Vec<Vec<u8>>,
+    /// Trailers; empty for none.
+    pub trailers: Headers,
+}
+
+impl Answer {
+    /// With the body `ok` and a line's end.
+    pub fn new(behaviour: Behaviour) -> Self {
+        Self { behaviour, headers: Headers::new(), chunks: vec![b"ok\n".to_vec()], trailers: Headers::new() }
+    }
+
+    pub(super) fn is_headers_only(&self) -> bool {
+        self.chunks.is_empty() && self.trailers.is_empty()
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.headers.add(key, value);
+        self
+    }
+
+    /// Replaces the body.
+    pub fn body<B: AsRef<[u8]>>(mut self, pieces: impl IntoIterator<Item = B>) -> Self {
+        self.chunks = pieces.into_iter().map(|piece| piece.as_ref().to_vec()).collect();
+        self
+    }
+
+    /// Adds a trailer.
+    pub fn trailer(mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.trailers.add(key, value);
+        self
+    }
+}
+
+impl From<Behaviour> for Answer {
+    fn from(behaviour: Behaviour) -> Self {
+        Self::new(behaviour)
     }
 }
 
@@ -125,7 +212,50 @@ pub struct Attempt<'a> {
 }
 
 /// Decides what an endpoint does.
-pub type Script = Box<dyn FnMut(Attempt<'_>, &mut Rng) -> Behaviour>;
+pub(super) type Script = Box<dyn FnMut(Attempt<'_>, &mut Rng) -> Answer>;
+
+/// How a cluster answers a guest's HTTP call.
+#[derive(Clone, Debug)]
+pub struct CallAnswer {
+    /// When; after the call's own timeout the guest gets a 504 instead.
+    pub after: Duration,
+    /// What.
+    pub reply: HttpReply,
+}
+
+impl CallAnswer {
+    /// A status after so many milliseconds.
+    pub fn status(status: u16, after_ms: u64) -> Self {
+        let reply = HttpReply { headers: Headers::response(status), ..HttpReply::default() };
+        Self { after: Duration::from_millis(after_ms), reply }
+    }
+
+    /// Gives it a body.
+    pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.reply.body = body.as_ref().to_vec();
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.reply.headers.add(key, value);
+        self
+    }
+
+    /// A connection that is refused or breaks before the headers: Envoy makes a 503 of it.
+    pub fn unreachable(after_ms: u64) -> Self {
+        let text = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+        Self::status(503, after_ms).body(text)
+    }
+
+    /// A body that breaks off: the guest gets nothing at all, not even headers.
+    pub fn cut(after_ms: u64) -> Self {
+        Self { after: Duration::from_millis(after_ms), reply: HttpReply::default() }
+    }
+}
+
+/// Decides how a cluster answers a guest's HTTP call.
+pub(super) type CallScript = Box<dyn FnMut(&HttpCall, &mut Rng) -> CallAnswer>;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +270,7 @@ pub enum AttemptEnd {
     Reset,
     /// No answer within the per-try timeout or the request's timeout.
     Timeout,
-    /// The client hung up.
+    /// The client hung up, or somebody else answered first.
     Aborted,
     /// The VM trapped.
     Lost,
@@ -157,6 +287,19 @@ pub struct AttemptRecord {
     pub started: Duration,
     /// `None` while it is under way.
     pub end: Option<(AttemptEnd, Duration)>,
+    /// What the endpoint got, after all filters: headers.
+    pub headers: Headers,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Trailers.
+    pub trailers: Headers,
+}
+
+impl AttemptRecord {
+    pub(super) fn new(endpoint: &str, steered: bool, started: Duration) -> Self {
+        let (headers, body, trailers) = Default::default();
+        Self { endpoint: endpoint.to_owned(), steered, started, end: None, headers, body, trailers }
+    }
 }
 
 /// Who made the answer.
@@ -181,6 +324,8 @@ pub struct Outcome {
     pub headers: Headers,
     /// Body of the answer.
     pub body: Vec<u8>,
+    /// Trailers of the answer.
+    pub trailers: Headers,
     /// Who made it.
     pub source: Source,
     /// The body broke off.

@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use super::Proxy;
-use crate::host::{Cas, Guest, Plugin, StartError};
+use crate::host::{Guest, Plugin, Profile, StartError};
 
-/// What a dead VM means for traffic. Requests in flight in a VM that traps get 503 under both.
+/// What a dead VM means for traffic, by Envoy's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FailurePolicy {
-    /// New requests on that worker get 503.
+    /// No policy: requests on that worker get 503, new ones and those in flight at their next callback.
     #[default]
-    Closed,
-    /// New requests on that worker bypass the filter.
+    Unset,
+    /// `failure_policy: FAIL_RELOAD`: as [`FailurePolicy::Unset`], until a new request finds the VM dead and the last
+    /// start at least a second old; then it gets a fresh one.
+    Reload,
+    /// `failure_policy: FAIL_OPEN`: new requests bypass the filter, those in flight get 503.
     Open,
+    /// `fail_open: true`: new requests bypass the filter, those in flight go on without it.
+    OpenInFlight,
 }
 
 /// Which failures of an attempt are tried again, and how often.
@@ -32,50 +37,72 @@ impl Default for Retries {
     }
 }
 
+/// One `.wasm` with its VM configuration: one VM per thread, shared by all its plugins.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) guest: Guest,
+    pub(crate) vm_id: String,
+    pub(crate) vm_configuration: Vec<u8>,
+}
+
+/// A filter in a chain.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) group: usize,
+    pub(crate) plugin: Plugin,
+    pub(crate) policy: FailurePolicy,
+}
+
 /// Everything a proxy is started from.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    pub(crate) guest: Guest,
+    pub(crate) groups: Vec<Group>,
     pub(crate) workers: usize,
     pub(crate) seed: u64,
-    pub(crate) cas: Cas,
-    pub(crate) vm_id: String,
-    pub(crate) downstream: Option<Plugin>,
-    pub(crate) upstream: Option<Plugin>,
-    pub(crate) admin: Option<Plugin>,
+    pub(crate) profile: Profile,
+    pub(crate) downstream: Vec<Link>,
+    pub(crate) upstream: Vec<Link>,
+    pub(crate) admin: Option<Link>,
     pub(crate) cluster: String,
     pub(crate) endpoints: Vec<String>,
+    /// Path prefixes, and the cluster and its endpoints that they lead to.
+    pub(crate) routes: Vec<(String, String, Vec<String>)>,
+    pub(crate) call_clusters: Vec<String>,
     pub(crate) steering_header: String,
     pub(crate) strip_steering: bool,
     pub(crate) retries: Retries,
     pub(crate) timeout: Duration,
     pub(crate) per_try_timeout: Option<Duration>,
+    pub(crate) hedge: bool,
     pub(crate) drain: Duration,
     pub(crate) failure_policy: FailurePolicy,
     pub(crate) trace: bool,
 }
 
 impl Setup {
-    /// One worker, no plugins, a cluster `demo` without endpoints, no retries, 15 s timeout.
+    /// One worker, no plugins, a cluster `demo` without endpoints, no retries, 15 s timeout, Envoy's behaviour.
     pub fn new(guest: &Guest) -> Self {
+        let group = Group { guest: guest.clone(), vm_id: "plimsoll".to_owned(), vm_configuration: Vec::new() };
         Self {
-            guest: guest.clone(),
+            groups: vec![group],
             workers: 1,
             seed: 0,
-            cas: Cas::Envoy,
-            vm_id: "plimsoll".to_owned(),
-            downstream: None,
-            upstream: None,
+            profile: Profile::envoy(),
+            downstream: Vec::new(),
+            upstream: Vec::new(),
             admin: None,
             cluster: "demo".to_owned(),
             endpoints: Vec::new(),
+            routes: Vec::new(),
+            call_clusters: Vec::new(),
             steering_header: "x-plimsoll-endpoint".to_owned(),
             strip_steering: false,
             retries: Retries::default(),
             timeout: Duration::from_secs(15),
             per_try_timeout: None,
+            hedge: false,
             drain: Duration::from_secs(600),
-            failure_policy: FailurePolicy::Closed,
+            failure_policy: FailurePolicy::Unset,
             trace: false,
         }
     }
@@ -92,34 +119,86 @@ impl Setup {
         self
     }
 
+    /// Which host it behaves as, where hosts differ. A [`Cas`](crate::host::Cas) alone will do.
+    pub fn profile(mut self, profile: impl Into<Profile>) -> Self {
+        self.profile = profile.into();
+        self
+    }
+
     /// How shared data treats its compare-and-swap number.
-    pub fn cas(mut self, cas: Cas) -> Self {
-        self.cas = cas;
+    pub fn cas(self, cas: crate::host::Cas) -> Self {
+        self.profile(cas)
+    }
+
+    /// The plugins named after this are of another `.wasm`, with VMs and shared data of its own.
+    pub fn guest(mut self, guest: &Guest, vm_id: &str) -> Self {
+        self.groups.push(Group { guest: guest.clone(), vm_id: vm_id.to_owned(), vm_configuration: Vec::new() });
         self
     }
 
-    /// The HTTP filter of the listener.
+    /// Name under which the VMs of the plugins share data; `plimsoll` unless set.
+    pub fn vm_id(mut self, vm_id: &str) -> Self {
+        if let Some(group) = self.groups.last_mut() {
+            vm_id.clone_into(&mut group.vm_id);
+        }
+        self
+    }
+
+    /// The VM configuration of the plugins named after this.
+    pub fn vm_configuration(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        if let Some(group) = self.groups.last_mut() {
+            group.vm_configuration = bytes.as_ref().to_vec();
+        }
+        self
+    }
+
+    /// Adds an HTTP filter to the listener's chain, after those named before.
     pub fn downstream(mut self, plugin: Plugin) -> Self {
-        self.downstream = Some(plugin);
+        let link = self.link(plugin);
+        self.downstream.push(link);
         self
     }
 
-    /// The upstream HTTP filter of the cluster: one stream per attempt.
+    /// Adds an upstream HTTP filter to the cluster's chain: one stream per attempt.
     pub fn upstream(mut self, plugin: Plugin) -> Self {
-        self.upstream = Some(plugin);
+        let link = self.link(plugin);
+        self.upstream.push(link);
         self
     }
 
     /// The HTTP filter of the private listener.
     pub fn admin(mut self, plugin: Plugin) -> Self {
-        self.admin = Some(plugin);
+        self.admin = Some(self.link(plugin));
         self
+    }
+
+    fn link(&self, plugin: Plugin) -> Link {
+        Link { group: self.groups.len() - 1, plugin, policy: self.failure_policy }
     }
 
     /// The cluster's name and its endpoints, as `ip:port`.
     pub fn cluster<S: Into<String>>(mut self, name: &str, endpoints: impl IntoIterator<Item = S>) -> Self {
         self.cluster = name.to_owned();
         self.endpoints = endpoints.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Another cluster with its endpoints, to which paths with this prefix lead. The first prefix that matches counts;
+    /// what matches none goes to [`Setup::cluster`]. An empty name stands for a cluster that does not exist.
+    pub fn route<S: Into<String>>(
+        mut self,
+        prefix: &str,
+        cluster: &str,
+        endpoints: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let endpoints = endpoints.into_iter().map(Into::into).collect();
+        self.routes.push((prefix.to_owned(), cluster.to_owned(), endpoints));
+        self
+    }
+
+    /// A cluster that guests may call, besides the one behind the router.
+    pub fn call_cluster(mut self, name: &str) -> Self {
+        self.call_clusters.push(name.to_owned());
         self
     }
 
@@ -135,7 +214,7 @@ impl Setup {
         self
     }
 
-    /// Timeout of a request with all its attempts.
+    /// Timeout of a request with all its attempts, from the moment when the router has the whole request.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -147,15 +226,24 @@ impl Setup {
         self
     }
 
+    /// After a per-try timeout the attempt goes on beside the next one; the first answer wins.
+    pub fn hedge_on_per_try_timeout(mut self) -> Self {
+        self.hedge = true;
+        self
+    }
+
     /// How long an old root lives after a configuration update.
     pub fn drain(mut self, drain: Duration) -> Self {
         self.drain = drain;
         self
     }
 
-    /// What a dead VM means for traffic.
+    /// What a dead VM means for traffic, for all plugins.
     pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
         self.failure_policy = policy;
+        for link in self.downstream.iter_mut().chain(&mut self.upstream).chain(&mut self.admin) {
+            link.policy = policy;
+        }
         self
     }
 

@@ -1,63 +1,160 @@
-//! The threads of a proxy, each with its VM: main first, then the workers; and how plugins get into them.
+//! The threads of a proxy, main first, then the workers, and the VMs in them: one per thread and group of plugins.
 //!
 //! A plugin starts in a canary VM that is thrown away, then on the main thread, then on each worker. What the canary
 //! wrote to shared data and metrics stays. An update adds a root to each VM; the old root ticks until it is drained.
 
-use super::Proxy;
+use std::cell::{Cell, RefCell};
+
+use super::Core;
 use super::events::Event;
-use crate::host::{Plugin, StartError, Vm};
+use super::setup::{FailurePolicy, Link, Setup};
+use crate::host::{Plugin, StartError, Vm, VmError, World};
 
 /// The main thread is the first of all threads.
 pub(super) const MAIN: usize = 0;
+/// A VM is not loaded again sooner; Envoy adds up to half of it by chance.
+const RELOAD_AFTER_NS: u64 = 1_000_000_000;
 
-/// One thread.
-pub(super) struct Thread {
-    pub(super) vm: Vm,
+/// A place for a VM: one thread's, for one group of plugins.
+pub(super) struct Slot {
+    /// Of the VM: the thread, and for all groups but the first a number.
+    pub(super) name: String,
+    pub(super) thread: usize,
+    group: usize,
+    pub(super) vm: RefCell<Vm>,
     /// Plugins with their roots, the one that serves new streams last.
-    roots: Vec<(String, u32)>,
+    roots: RefCell<Vec<(String, u32)>>,
+    pub(super) next_tick: Cell<Option<u64>>,
+    loaded_ns: Cell<u64>,
+    reload_ns: Cell<u64>,
 }
 
-impl Thread {
-    pub(super) fn new(vm: Vm) -> Self {
-        Self { vm, roots: Vec::new() }
+impl Slot {
+    pub(super) fn new(setup: &Setup, world: &World, thread: usize, group: usize) -> Result<Self, StartError> {
+        let of = thread_name(thread);
+        let name = if group == 0 { of } else { format!("{of}.{group}") };
+        let vm = RefCell::new(new_vm(setup, world, &name, group)?);
+        let (roots, next_tick) = (RefCell::default(), Cell::new(None));
+        let (loaded_ns, reload_ns) = (Cell::new(0), Cell::new(RELOAD_AFTER_NS));
+        Ok(Self { name, thread, group, vm, roots, next_tick, loaded_ns, reload_ns })
+    }
+}
+
+impl Core {
+    pub(super) fn slot(&self, thread: usize, group: usize) -> usize {
+        thread * self.setup.groups.len() + group
     }
 
     /// The root that serves new streams of a plugin.
-    pub(super) fn root(&self, root_id: &str) -> Option<u32> {
-        self.roots.iter().rev().find(|(name, _)| name == root_id).map(|(_, root)| *root)
+    pub(super) fn root(&self, slot: usize, root_id: &str) -> Option<u32> {
+        let roots = self.slots[slot].roots.borrow();
+        roots.iter().rev().find(|(name, _)| name == root_id).map(|(_, root)| *root)
+    }
+
+    pub(super) fn is_dead(&self, slot: usize) -> bool {
+        self.slots[slot].vm.borrow().is_dead()
+    }
+
+    /// Works on a VM between its callbacks.
+    pub(super) fn vm<R>(&self, slot: usize, run: impl FnOnce(&mut Vm) -> R) -> R {
+        run(&mut self.slots[slot].vm.borrow_mut())
+    }
+
+    /// Starts a plugin in every thread. Nothing has changed if the canary refuses it. The workers start it on their
+    /// own, each when its turn comes.
+    pub(super) fn add_plugin(&self, link: &Link) -> Result<(), StartError> {
+        let mut canary = new_vm(&self.setup, &self.world, "canary", link.group)?;
+        canary.start_root(&link.plugin)?;
+        drop(canary);
+        self.start_root(self.slot(MAIN, link.group), &link.plugin)?;
+        for thread in 1..self.busy.len() {
+            let delay = self.preemptor.borrow_mut().start_delay_ns();
+            let event = Event::Start { group: link.group, plugin: Box::new(link.plugin.clone()) };
+            self.events.borrow_mut().schedule(self.world.now_ns() + delay, thread, event);
+        }
+        while self.events.borrow().has_starts() && self.start_errors.borrow().is_empty() {
+            self.step(u64::MAX);
+        }
+        self.start_errors.borrow_mut().pop().map_or(Ok(()), Err)
+    }
+
+    /// Starts a plugin in one VM; the root that it had lives on until it is drained.
+    pub(super) fn start_root(&self, slot: usize, plugin: &Plugin) -> Result<u32, StartError> {
+        let before = self.root(slot, &plugin.root_id);
+        let place = &self.slots[slot];
+        let busy = self.busy[place.thread].replace(true);
+        let started = place.vm.borrow_mut().start_root(plugin);
+        self.busy[place.thread].set(busy);
+        let root = started?;
+        self.vm(slot, |vm| {
+            vm.skew_timers(root, |period| self.rng.borrow_mut().below(period));
+            place.next_tick.set(vm.next_tick_ns());
+        });
+        place.roots.borrow_mut().push((plugin.root_id.clone(), root));
+        place.loaded_ns.set(self.world.now_ns());
+        if let Some(root) = before {
+            let until = self.world.now_ns().saturating_add(self.setup.drain.as_nanos() as u64);
+            self.events.borrow_mut().schedule(until, place.thread, Event::Drain { slot, root });
+        }
+        self.run_actions(slot);
+        Ok(root)
+    }
+
+    /// A new request found a dead VM: with the policy for it, and long enough after the last start, a fresh one takes
+    /// its place. Each plugin's root in it starts when a request wants it.
+    pub(super) fn reload_if_due(&self, slot: usize, link: &Link) {
+        if link.policy != FailurePolicy::Reload {
+            return;
+        }
+        let place = &self.slots[slot];
+        if self.is_dead(slot) {
+            let since = self.world.now_ns().saturating_sub(place.loaded_ns.get());
+            if since < place.reload_ns.get() {
+                return;
+            }
+            place.loaded_ns.set(self.world.now_ns());
+            place.reload_ns.set(RELOAD_AFTER_NS + self.rng.borrow_mut().below(RELOAD_AFTER_NS / 2));
+            let Ok(vm) = new_vm(&self.setup, &self.world, &place.name, place.group) else { return };
+            self.world.note("proxy", || format!("{} loads its VM again", place.name));
+            let dead = place.vm.replace(vm);
+            self.retired.borrow_mut().merge(dead.costs());
+            place.next_tick.set(None);
+            place.roots.borrow_mut().clear();
+        }
+        if self.root(slot, &link.plugin.root_id).is_none()
+            && let Err(StartError::Vm(error @ VmError::Trapped { .. })) = self.start_root(slot, &link.plugin)
+        {
+            self.traps.borrow_mut().push(error);
+        }
+    }
+
+    pub(super) fn drain_root(&self, slot: usize, root: u32) {
+        self.slots[slot].roots.borrow_mut().retain(|(_, other)| *other != root);
+        self.guarded(slot, |vm| vm.stop_root(root));
+        self.run_actions(slot);
+    }
+
+    /// Ends every root of every thread, as at the proxy's end.
+    pub(super) fn stop_all_roots(&self) {
+        for slot in 0..self.slots.len() {
+            let roots: Vec<u32> = self.slots[slot].roots.borrow().iter().map(|(_, root)| *root).collect();
+            for root in roots {
+                self.drain_root(slot, root);
+            }
+        }
     }
 }
 
-impl Proxy {
-    /// Starts a plugin in every thread. Nothing has changed if the canary refuses it.
-    pub(super) fn add_plugin(&mut self, plugin: &Plugin) -> Result<(), StartError> {
-        let mut canary = self.new_vm("canary")?;
-        canary.start_root(plugin)?;
-        drop(canary);
-        let until = self.world.now_ns() + self.setup.drain.as_nanos() as u64;
-        for thread in 0..self.threads.len() {
-            let before = self.threads[thread].root(&plugin.root_id);
-            let root = self.threads[thread].vm.start_root(plugin)?;
-            let rng = &mut self.rng;
-            self.threads[thread].vm.skew_timers(root, |period| rng.below(period));
-            self.threads[thread].roots.push((plugin.root_id.clone(), root));
-            if let Some(root) = before {
-                self.events.schedule(until, Event::Drain { thread, root });
-            }
-            self.run_actions(thread);
-        }
-        Ok(())
-    }
+/// What a thread is called in traces and logs.
+pub(crate) fn thread_name(thread: usize) -> String {
+    if thread == MAIN { "main".to_owned() } else { format!("worker-{}", thread - 1) }
+}
 
-    pub(super) fn new_vm(&self, name: &str) -> Result<Vm, StartError> {
-        let mut vm = Vm::new(&self.setup.guest, name, &self.setup.vm_id, &self.world)?;
-        vm.set_clusters([self.setup.cluster.clone()]);
-        Ok(vm)
-    }
-
-    pub(super) fn drain_root(&mut self, thread: usize, root: u32) {
-        self.threads[thread].roots.retain(|(_, other)| *other != root);
-        self.guarded(thread, |vm| vm.stop_root(root));
-        self.run_actions(thread);
-    }
+/// A VM of a group for a thread.
+fn new_vm(setup: &Setup, world: &World, name: &str, group: usize) -> Result<Vm, StartError> {
+    let spec = &setup.groups[group];
+    let mut vm = Vm::new(&spec.guest, name, &spec.vm_id, world)?;
+    vm.set_clusters(setup.call_clusters.iter().cloned().chain([setup.cluster.clone()]));
+    vm.set_vm_configuration(&spec.vm_configuration);
+    Ok(vm)
 }

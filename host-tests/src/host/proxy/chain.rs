@@ -1,0 +1,383 @@
+//! A chain of filters and how headers, body and trailers travel through it, as in Envoy's filter manager.
+//!
+//! A request passes the filters in order, a response in reverse order. A filter that pauses on headers holds back
+//! everything; one that pauses on a body gets each further piece and keeps them all until it goes on; see [`Hold`].
+//! While a filter holds a body back, its callbacks read all that is held, trailers' callback too.
+
+use std::rc::Rc;
+
+use super::Core;
+use super::model::RequestId;
+use super::setup::{FailurePolicy, Link};
+use crate::host::context::Facts;
+use crate::host::{Body as Side, Flow, Headers, Map, Vm, VmError};
+
+/// Which chain: of a request, or of one of its attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Down(RequestId),
+    Up(RequestId, u32),
+}
+
+/// What travels; the flag says that nothing follows.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    Headers(Headers, bool),
+    Data(Vec<u8>, bool),
+    Trailers(Headers),
+}
+
+/// Why a filter holds something back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hold {
+    #[default]
+    Nothing,
+    /// Paused on headers: body and trailers wait unseen.
+    All,
+    /// Paused on a body: the filter sees each piece, and all are kept.
+    Body,
+    /// Paused on trailers.
+    Trailers,
+}
+
+/// What a filter holds back of one direction.
+#[derive(Debug, Default)]
+struct Held {
+    hold: Hold,
+    headers: bool,
+    body: Option<Vec<u8>>,
+    trailers: Option<Headers>,
+    end: bool,
+}
+
+/// One filter's part in a stream.
+#[derive(Debug)]
+pub(super) struct Filter {
+    pub(super) slot: usize,
+    pub(super) context: u32,
+    root: u32,
+    policy: FailurePolicy,
+    /// What its stream can read besides maps.
+    facts: Rc<dyn Facts>,
+    /// The context exists in the guest; before its first callback it is only a number.
+    created: bool,
+    /// It has seen request headers; before that, a stream passes it by.
+    started: bool,
+    held: [Held; 2],
+}
+
+/// The filters of a stream, in the order of the request.
+pub(super) type Chain = Vec<Filter>;
+
+impl Core {
+    /// Makes the filters of a chain; one whose VM is dead is bypassed or fails later, by its policy.
+    pub(super) fn open_chain(&self, thread: usize, links: &[Link], facts: &Rc<dyn Facts>) -> Chain {
+        let mut chain = Chain::new();
+        for link in links {
+            let slot = self.slot(thread, link.group);
+            self.reload_if_due(slot, link);
+            let dead = self.is_dead(slot);
+            let bypassed = dead && matches!(link.policy, FailurePolicy::Open | FailurePolicy::OpenInFlight);
+            let Some(root) = self.root(slot, &link.plugin.root_id) else { continue };
+            if !bypassed {
+                let (context, policy) = (self.vm(slot, Vm::reserve_stream), link.policy);
+                let (facts, created, started, held) = (Rc::clone(facts), false, false, Default::default());
+                chain.push(Filter { slot, context, root, policy, facts, created, started, held });
+            }
+        }
+        chain
+    }
+
+    /// Runs something on a filter's part in a stream; `None` if the stream is gone.
+    fn filter<R>(&self, key: Key, at: usize, run: impl FnOnce(&mut Filter) -> R) -> Option<R> {
+        self.chain(key, |chain| chain.get_mut(at).map(run)).flatten()
+    }
+
+    /// Lets a piece travel on from a place of a direction: 0 is where it enters the chain.
+    pub(super) fn pass(&self, key: Key, side: Side, from: usize, piece: Piece) {
+        let (mut piece, mut at) = (piece, from);
+        loop {
+            let Some(len) = self.chain(key, |chain| chain.len()) else { return };
+            if at >= len {
+                return self.arrive_at_end(key, side, piece);
+            }
+            let index = place(len, side, at);
+            match self.through(key, index, side, piece) {
+                Some(next) => piece = next,
+                None => return,
+            }
+            at += 1;
+        }
+    }
+
+    /// Lets a piece through one filter; `None` if it goes no further now.
+    fn through(&self, key: Key, index: usize, side: Side, piece: Piece) -> Option<Piece> {
+        let first = side == Side::Request && matches!(piece, Piece::Headers(..));
+        let (started, hold) = self.filter(key, index, |filter| {
+            filter.started |= first;
+            (filter.started, filter.held[side as usize].hold)
+        })?;
+        if !started {
+            return Some(piece);
+        }
+        if hold == Hold::All {
+            self.filter(key, index, |filter| filter.held[side as usize].keep(piece));
+            return None;
+        }
+        match piece {
+            Piece::Headers(headers, end) => self.through_headers(key, index, side, headers, end),
+            Piece::Data(data, end) => self.through_data(key, index, side, data, end),
+            Piece::Trailers(trailers) => self.through_trailers(key, index, side, trailers),
+        }
+    }
+
+    fn through_headers(&self, key: Key, index: usize, side: Side, headers: Headers, end: bool) -> Option<Piece> {
+        let map = headers_of(side);
+        let spare = headers.clone();
+        let called = self.callback(key, index, |vm, context| match side {
+            Side::Request => vm.request_headers(context, headers, end),
+            Side::Response => vm.response_headers(context, headers, end),
+        });
+        let (flow, stopped) = match called {
+            Called::Gone => return None,
+            Called::Bypass => return Some(Piece::Headers(spare, end)),
+            Called::Done(flow, stopped) => (flow, stopped),
+        };
+        let (slot, context) = self.filter(key, index, |filter| {
+            let held = &mut filter.held[side as usize];
+            if stopped || flow == Flow::Pause {
+                (held.hold, held.headers, held.end) = (Hold::All, true, end);
+            }
+            (filter.slot, filter.context)
+        })?;
+        if stopped || flow == Flow::Pause {
+            self.run_actions(slot);
+            return None;
+        }
+        let changed = self.vm(slot, |vm| vm.map(context, map));
+        self.run_actions(slot);
+        self.chain(key, |_| ())?;
+        Some(Piece::Headers(changed, end))
+    }
+
+    fn through_data(&self, key: Key, index: usize, side: Side, data: Vec<u8>, end: bool) -> Option<Piece> {
+        let (buffered, context) = self.filter(key, index, |filter| {
+            let held = &mut filter.held[side as usize];
+            (if held.hold == Hold::Body { held.body.take() } else { None }, filter.context)
+        })?;
+        let holding = buffered.is_some();
+        let mut seen = buffered.unwrap_or_default();
+        seen.extend(data);
+        let spare = seen.clone();
+        let called = self.callback(key, index, |vm, context| match side {
+            Side::Request => vm.request_body(context, seen, end),
+            Side::Response => vm.response_body(context, seen, end),
+        });
+        let (flow, stopped, mut body) = match called {
+            Called::Gone => return None,
+            Called::Bypass => (Flow::Continue, false, spare),
+            Called::Done(flow, stopped) => {
+                let slot = self.filter(key, index, |filter| filter.slot)?;
+                let body = self.vm(slot, |vm| vm.stream(context).map(|stream| stream.body(side).to_vec()));
+                (flow, stopped, body.unwrap_or_default())
+            }
+        };
+        let slot = self.filter(key, index, |filter| {
+            let held = &mut filter.held[side as usize];
+            held.end |= end;
+            if stopped || flow == Flow::Pause || holding {
+                (held.hold, held.body) = (Hold::Body, Some(std::mem::take(&mut body)));
+            }
+            filter.slot
+        })?;
+        self.run_actions(slot);
+        if stopped || flow == Flow::Pause {
+            return None;
+        }
+        if holding {
+            self.resume(key, index, side);
+            return None;
+        }
+        self.chain(key, |_| ())?;
+        Some(Piece::Data(body, end))
+    }
+
+    fn through_trailers(&self, key: Key, index: usize, side: Side, trailers: Headers) -> Option<Piece> {
+        let map = match side {
+            Side::Request => Map::RequestTrailers,
+            Side::Response => Map::ResponseTrailers,
+        };
+        let spare = trailers.clone();
+        let held_body = self.filter(key, index, |filter| filter.held[side as usize].body.take()).flatten();
+        let lent = held_body.clone();
+        let called = self.callback(key, index, |vm, context| {
+            if let (Some(body), Some(stream)) = (lent, vm.stream_mut(context)) {
+                stream.give_buffer(side as usize, body);
+            }
+            let flow = match side {
+                Side::Request => vm.request_trailers(context, trailers),
+                Side::Response => vm.response_trailers(context, trailers),
+            };
+            if let Some(stream) = vm.stream_mut(context) {
+                stream.shut_buffer(side as usize);
+            }
+            flow
+        });
+        if let Some(body) = held_body {
+            let changed = self.filter(key, index, |filter| (filter.slot, filter.context));
+            let changed = changed.and_then(|(slot, context)| {
+                self.vm(slot, |vm| vm.stream(context).map(|stream| stream.body(side).to_vec()))
+            });
+            self.filter(key, index, |filter| filter.held[side as usize].body = Some(changed.unwrap_or(body)));
+        }
+        let (flow, stopped) = match called {
+            Called::Gone => return None,
+            Called::Bypass => return Some(Piece::Trailers(spare)),
+            Called::Done(flow, stopped) => (flow, stopped),
+        };
+        let (slot, context) = self.filter(key, index, |filter| (filter.slot, filter.context))?;
+        let changed = self.vm(slot, |vm| vm.map(context, map));
+        let holding = self.filter(key, index, |filter| {
+            let held = &mut filter.held[side as usize];
+            let holding = held.hold == Hold::Body;
+            if stopped || flow == Flow::Pause || holding {
+                (held.trailers, held.end) = (Some(changed.clone()), true);
+                held.hold = if holding { Hold::Body } else { Hold::Trailers };
+            }
+            holding
+        })?;
+        self.run_actions(slot);
+        if stopped || flow == Flow::Pause {
+            return None;
+        }
+        if holding {
+            self.resume(key, index, side);
+            return None;
+        }
+        self.chain(key, |_| ())?;
+        Some(Piece::Trailers(changed))
+    }
+
+    /// A filter lets go what it holds: headers to the next filter, then body and trailers; those that it has not seen
+    /// yet pass it first.
+    pub(super) fn resume(&self, key: Key, index: usize, side: Side) {
+        let found = self.filter(key, index, |filter| {
+            let held = std::mem::take(&mut filter.held[side as usize]);
+            (filter.slot, filter.context, held)
+        });
+        let (Some((slot, context, held)), Some(len)) = (found, self.chain(key, |chain| chain.len())) else { return };
+        if held.hold == Hold::Nothing {
+            return;
+        }
+        let here = place(len, side, index);
+        let unseen = held.hold == Hold::All;
+        if held.headers {
+            let headers = self.vm(slot, |vm| {
+                let headers = vm.map(context, headers_of(side));
+                vm.resume(context, side);
+                headers
+            });
+            let end = held.end && held.body.is_none() && held.trailers.is_none();
+            self.pass(key, side, here + 1, Piece::Headers(headers, end));
+        }
+        let next = if unseen { here } else { here + 1 };
+        let last = held.trailers.is_none();
+        if let Some(body) = held.body {
+            self.pass(key, side, next, Piece::Data(body, held.end && last));
+        }
+        if let Some(trailers) = held.trailers {
+            self.pass(key, side, next, Piece::Trailers(trailers));
+        }
+    }
+
+    /// Calls a filter of a stream.
+    fn callback(&self, key: Key, index: usize, run: impl FnOnce(&mut Vm, u32) -> Result<Flow, VmError>) -> Called {
+        let found = self.filter(key, index, |filter| (filter.slot, filter.context, filter.policy, filter.creation()));
+        let Some((slot, context, policy, creation)) = found else { return Called::Gone };
+        let flow = self.guarded(slot, |vm| {
+            creation.run(vm)?;
+            run(vm, context)
+        });
+        match flow {
+            Some(flow) => Called::Done(flow, self.vm(slot, |vm| vm.has_answered())),
+            None if policy == FailurePolicy::OpenInFlight => Called::Bypass,
+            None => {
+                self.fail_stream(key);
+                Called::Gone
+            }
+        }
+    }
+
+    /// Ends the streams of a chain: log first for all where there is one, then done and delete for each. A filter
+    /// that the request never reached is created for its log.
+    pub(super) fn close_chain(&self, mut chain: Chain, log: bool) {
+        for filter in chain.iter_mut().filter(|_| log) {
+            let (context, creation) = (filter.context, filter.creation());
+            self.guarded(filter.slot, |vm| {
+                creation.run(vm)?;
+                vm.log_stream(context)
+            });
+            self.run_actions(filter.slot);
+        }
+        for filter in chain.iter().filter(|filter| filter.created) {
+            self.guarded(filter.slot, |vm| vm.end_upstream(filter.context));
+            self.run_actions(filter.slot);
+        }
+    }
+}
+
+impl Filter {
+    /// What its next callback has to do first.
+    fn creation(&mut self) -> Creation {
+        let missing = !std::mem::replace(&mut self.created, true);
+        Creation(missing.then(|| (self.context, self.root, Rc::clone(&self.facts))))
+    }
+}
+
+/// A context that is still to be created in the guest: Envoy does that just before the first callback.
+struct Creation(Option<(u32, u32, Rc<dyn Facts>)>);
+
+impl Creation {
+    fn run(self, vm: &mut Vm) -> Result<(), VmError> {
+        self.0.map_or(Ok(()), |(context, root, facts)| vm.create_stream_with(context, root, Some(facts)))
+    }
+}
+
+/// What came of calling a filter.
+enum Called {
+    /// What it wants, and whether it answered the request itself.
+    Done(Flow, bool),
+    /// Its VM is dead and its policy lets streams go on without it.
+    Bypass,
+    /// The stream has ended.
+    Gone,
+}
+
+impl Held {
+    /// Keeps a piece that the filter has not seen.
+    fn keep(&mut self, piece: Piece) {
+        match piece {
+            Piece::Headers(..) => {}
+            Piece::Data(data, end) => {
+                self.body.get_or_insert_default().extend(data);
+                self.end |= end;
+            }
+            Piece::Trailers(trailers) => (self.trailers, self.end) = (Some(trailers), true),
+        }
+    }
+}
+
+/// Between a filter's place in its chain and its turn in a direction; the same both ways.
+fn place(len: usize, side: Side, at: usize) -> usize {
+    match side {
+        Side::Request => at,
+        Side::Response => len - 1 - at,
+    }
+}
+
+fn headers_of(side: Side) -> Map {
+    match side {
+        Side::Request => Map::RequestHeaders,
+        Side::Response => Map::ResponseHeaders,
+    }
+}

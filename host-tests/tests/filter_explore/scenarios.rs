@@ -50,7 +50,7 @@ fn picker(extra: &Value) -> Plugin {
     let mut pool = json!({
         "strategy": "round_robin",
         "circuit": {
-            "consecutive_failures": 1, "open_for": "250ms", "backoff": 1,
+            "consecutive_failures": 1, "open_for": "200ms", "backoff": 1,
             "half_open_permits": PERMITS, "half_open_max": "100ms",
         },
     });
@@ -58,13 +58,13 @@ fn picker(extra: &Value) -> Plugin {
         pool.extend(extra.clone());
     }
     let mut configuration = configuration(ENDPOINTS, &pool);
-    configuration["tick"] = json!("20ms");
+    configuration["tick"] = json!("40ms");
     Plugin::new(PICKER, configuration.to_string())
 }
 
 /// Even traffic over all workers, of which every seventh client leaves before the answer.
 fn traffic(proxy: &mut Proxy, workers: usize, lasts: Duration) {
-    const EVERY: Duration = Duration::from_millis(2);
+    const EVERY: Duration = Duration::from_millis(3);
     for n in 0..(lasts.as_millis() / EVERY.as_millis()) as u32 {
         let request = Request::get("/").on_worker(n as usize % workers);
         let request = if n % 7 == 3 { request.aborting_after(MS / 2) } else { request };
@@ -75,10 +75,10 @@ fn traffic(proxy: &mut Proxy, workers: usize, lasts: Duration) {
 /// All but one endpoint fail at once, for a while.
 fn most_fail_and_recover(proxy: &mut Proxy, workers: usize) -> Result<(), String> {
     let watch = Watch::over(proxy, |n, at| match (n, at) {
-        (1.., 100..250) => Behaviour::status(503, 1),
+        (1.., 60..160) => Behaviour::status(503, 1),
         _ => Behaviour::ok(1),
     });
-    traffic(proxy, workers, 900 * MS);
+    traffic(proxy, workers, 600 * MS);
     let evidence = Evidence::of(proxy, &watch)?;
     evidence.is_sound()?;
     if evidence.count(CircuitState::Open) == 0 || evidence.count(CircuitState::HalfOpen) == 0 {
@@ -90,7 +90,7 @@ fn most_fail_and_recover(proxy: &mut Proxy, workers: usize) -> Result<(), String
 /// One endpoint never answers: its circuit stays open or half open.
 fn probes_hang(proxy: &mut Proxy, workers: usize) -> Result<(), String> {
     let watch = Watch::over(proxy, |n, _| if n == 2 { Behaviour::Hang } else { Behaviour::ok(1) });
-    traffic(proxy, workers, 800 * MS);
+    traffic(proxy, workers, 600 * MS);
     let evidence = Evidence::of(proxy, &watch)?;
     evidence.is_sound()?;
     match evidence.count(CircuitState::Closed) {
@@ -105,7 +105,7 @@ fn updates_meanwhile(proxy: &mut Proxy, workers: usize) -> Result<(), String> {
         (1 | 2, 60..300) => Behaviour::status(503, 2),
         _ => Behaviour::ok(2),
     });
-    traffic(proxy, workers, 700 * MS);
+    traffic(proxy, workers, 600 * MS);
     let mut turned = configuration(ENDPOINTS, &json!({}))["pools"][0]["endpoints"].clone();
     if let Some(endpoints) = turned.as_array_mut() {
         endpoints.reverse();

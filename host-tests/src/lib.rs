@@ -1,5 +1,9 @@
-//! What Plimsoll is tested with: a deterministic proxy-wasm host that loads the real `.wasm`, and a bed of real
-//! processes (Envoy, upstreams, a browser). The filter is met only as a file, never linked.
+#![cfg_attr(feature = "wasm-host", doc = include_str!("../README.md"))]
+//!
+//! # This crate
+//!
+//! [`host`] is what the page above is about. [`bed`] is what Plimsoll is tested and shown with besides: real processes
+//! (Envoy, upstreams, a browser). The filter is met only as a file, never linked.
 
 pub mod bed;
 #[cfg(feature = "wasm-host")]

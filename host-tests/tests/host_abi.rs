@@ -4,7 +4,7 @@ mod host_guests;
 
 use host_guests::{guest, vm};
 use plimsoll_host_tests::host::{
-    Action, Body, CallbackKind, Cas, Headers, HostCall, Map, Plugin, Status, Value, Vm, World,
+    Action, Body, CallbackKind, Cas, Flow, Headers, HostCall, Map, Plugin, Status, Value, Vm, World,
 };
 
 const HEADERS: &str = r#"
@@ -188,16 +188,18 @@ fn properties_are_readable_by_phase_only() {
 }
 
 #[test]
-fn a_local_response_waits_for_the_callback_and_a_second_is_refused() {
+fn a_local_response_waits_for_the_callback_and_a_second_is_not_sent() {
     let import = r#"(import "env" "proxy_send_local_response"
         (func $send (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))"#;
     let call = r#"(call $send (i32.const 503) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2)
         (i32.const 0) (i32.const 0) (i32.const -1))"#;
     let (mut vm, root, _world) = status_of(import, call, "no");
     let stream = vm.open_stream(root).expect("opens");
-    vm.request_headers(stream, Headers::get_request("/"), true).expect("no trap");
+    let flow = vm.request_headers(stream, Headers::get_request("/"), true).expect("no trap");
+    assert_eq!(flow, Flow::Pause, "the guest said to go on, but the stream does not");
     assert_eq!(vm.take_actions(), [Action::LocalResponse { context: stream }]);
-    assert_eq!(vm.raw(CallbackKind::RequestHeaders, &[stream, 0, 1]), Ok(word(Status::BadArgument)));
+    assert_eq!(vm.raw(CallbackKind::RequestHeaders, &[stream, 0, 1]), Ok(word(Status::Ok)));
+    assert_eq!(vm.take_actions(), [], "taken without complaint, but the first counts");
     let local = vm.take_local_response(stream).expect("sent");
     assert_eq!((local.status, local.body.as_slice()), (503, &b"no"[..]));
 }

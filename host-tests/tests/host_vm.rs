@@ -15,13 +15,13 @@ const CLOCK: &str = r#"(import "env" "proxy_get_current_time_nanoseconds" (func 
 #[test]
 fn an_unknown_import_fails_at_load_and_is_named() {
     let import = r#"(import "env" "proxy_get_upstream_hosts" (func (param i32) (result i32)))
-        (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))"#;
+        (import "wasi_snapshot_preview2" "fd_write" (func (param i32 i32 i32 i32) (result i32)))"#;
     let error = try_guest(import, "").expect_err("unknown imports");
     assert_eq!(
         error,
         LoadError::UnknownImports(vec![
             "env.proxy_get_upstream_hosts".into(),
-            "wasi_snapshot_preview1.fd_write".into()
+            "wasi_snapshot_preview2.fd_write".into()
         ])
     );
     assert!(error.to_string().contains("env.proxy_get_upstream_hosts"));
@@ -46,9 +46,9 @@ fn a_callback_with_another_signature_fails_at_load_and_is_named() {
 fn a_module_without_an_abi_version_or_of_another_is_refused() {
     let none = wat::parse_str("(module)").expect("text");
     assert_eq!(Guest::compile(&none).expect_err("no version"), LoadError::AbiVersion(vec![]));
-    let old = wat::parse_str(r#"(module (func (export "proxy_abi_version_0_1_0")))"#).expect("text");
+    let old = wat::parse_str(r#"(module (func (export "proxy_abi_version_0_3_0")))"#).expect("text");
     let error = Guest::compile(&old).expect_err("old version").to_string();
-    assert!(error.contains("proxy_abi_version_0_1_0"), "{error}");
+    assert!(error.contains("proxy_abi_version_0_3_0"), "{error}");
     assert!(matches!(Guest::compile(b"no wasm"), Err(LoadError::Module(_))));
 }
 

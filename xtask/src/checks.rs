@@ -16,6 +16,17 @@ use crate::{browser, dist, envoy, guests, wasm::Route};
 /// Test programs that start real processes, in `host-tests/tests`.
 const REAL_PROCESSES: [&str; 3] = ["e2e", "differential", "browser"];
 
+/// Test programs with golden traces: the test host must give them to the byte in a release too.
+const TRACES: [&str; 2] = ["filter_golden", "example"];
+
+/// What makes a debug build of our own crates one as in a release. wasmtime and the other dependencies stay as they are,
+/// see `[profile.dev.package."*"]`; building them a second time would take minutes and try nothing of ours.
+const AS_IN_RELEASE: [&str; 3] = [
+    "--config=profile.dev.opt-level=3",
+    "--config=profile.dev.debug-assertions=false",
+    "--config=profile.dev.overflow-checks=false",
+];
+
 /// Runs every check; stops at the first that fails.
 pub(crate) fn run(fast: bool) -> Result<()> {
     let route = Route::find()?;
@@ -41,8 +52,11 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     ordinary.args(["--lib", "--bins"]).args(ordinary_tests()?);
     let Some(tools) = tools else { return last_step("tests", &mut ordinary) };
     step("tests", &mut ordinary)?;
+    let mut traces = tests();
+    traces.args(AS_IN_RELEASE).args(tests_among(&TRACES)?);
+    step("tests of traces, as in a release", &mut traces)?;
     let mut real = tests();
-    real.args(real_tests()?).args(["--", "--test-threads=1"]);
+    real.args(tests_among(&REAL_PROCESSES)?).args(["--", "--test-threads=1"]);
     last_step("tests with real processes", tools.hand_to(&mut real))
 }
 
@@ -105,10 +119,10 @@ fn ordinary_tests() -> Result<Vec<String>> {
     Ok(selected(names))
 }
 
-/// The same for those with real processes.
-fn real_tests() -> Result<Vec<String>> {
+/// The same for those integration tests of the test host that exist and are listed.
+fn tests_among(list: &[&str]) -> Result<Vec<String>> {
     let names = integration_tests(&root().join("host-tests/tests"))?;
-    Ok(selected(names.into_iter().filter(|name| REAL_PROCESSES.contains(&name.as_str()))))
+    Ok(selected(names.into_iter().filter(|name| list.contains(&name.as_str()))))
 }
 
 fn selected(names: impl IntoIterator<Item = String>) -> Vec<String> {

@@ -48,22 +48,22 @@ pub(crate) fn bench(which: Option<Bench>, arguments: &[OsString]) -> Result<()> 
 
 fn bench_engine(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo();
-    command.args(["bench", "--locked", "--package", "plimsoll-benches", "--"]).args(arguments);
+    command.args(["bench", "--locked", "--package", "plimsoll-benches", "--no-default-features", "--"]).args(arguments);
     checked("bench engine", &mut command)
 }
 
 fn bench_wasm(arguments: &[OsString]) -> Result<()> {
     dist::build(&Route::find()?, Some(dist::Part::Filter))?;
     let mut command = cargo();
-    command.args(["run", "--release", "--locked", "--package", "plimsoll-benches", "--features", "wasm"]);
-    command.args(["--bin", "bench-wasm", "--"]).args(arguments);
+    command.args(["run", "--release", "--locked", "--package", "plimsoll-benches"]);
+    command.args(["--features", "wasm-host", "--bin", "bench-wasm", "--"]).args(arguments);
     checked("bench wasm", &mut command)
 }
 
 fn bench_envoy(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo();
     command.args(["run", "--release", "--locked", "--package", "plimsoll-benches"]);
-    command.args(["--bin", "bench-envoy", "--"]).args(arguments);
+    command.args(["--no-default-features", "--bin", "bench-envoy", "--"]).args(arguments);
     with_envoy(command)
 }
 

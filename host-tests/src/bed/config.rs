@@ -3,6 +3,7 @@
 
 mod edit;
 
+use super::envoy::{Addresses, Configuration};
 use super::patch::{self, Object};
 use super::ports;
 use anyhow::{Context, Result};
@@ -209,24 +210,24 @@ impl EnvoyConfig {
     pub fn dashboard(&self) -> SocketAddr {
         self.dashboard
     }
+}
 
-    pub(super) fn envoy_admin(&self) -> SocketAddr {
-        self.envoy_admin
+impl Configuration for EnvoyConfig {
+    fn addresses(&self) -> Addresses {
+        Addresses { public: self.public, dashboard: Some(self.dashboard), envoy_admin: self.envoy_admin }
     }
 
-    pub(super) fn level(&self) -> &str {
-        &self.log_level
-    }
-
-    /// What has to exist before Envoy starts, in the order in which a user should mend it.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
+    fn files(&self) -> Vec<PathBuf> {
         let wasm = (self.steering != Steering::Off).then(|| self.wasm.clone());
         let page = self.dashboard_files.as_ref().map(|folder| folder.join("index.html"));
         wasm.into_iter().chain(page).collect()
     }
 
-    /// The files for an Envoy that lives in `folder`.
-    pub(super) fn render(&self, folder: &Path) -> Result<Rendered> {
+    fn logging(&self) -> Vec<String> {
+        vec!["-l".into(), self.log_level.clone()]
+    }
+
+    fn render(&self, folder: &Path) -> Result<Rendered> {
         let mut root = self.file.clone();
         set_address(patch::at(&mut root, "/admin")?, self.envoy_admin)?;
         set_address(patch::listener(&mut root, "public")?, self.public)?;
@@ -242,7 +243,9 @@ impl EnvoyConfig {
         let listeners = if self.dynamic_listener { Some(split_listener(&mut root, folder)?) } else { None };
         Ok(Rendered { bootstrap: root, listeners })
     }
+}
 
+impl EnvoyConfig {
     /// Endpoints and pool, in the picker's configuration and in the cluster.
     fn apply_pool(&self, root: &mut Value) -> Result<()> {
         let filters = patch::at(patch::manager(patch::listener(root, "public")?)?, "/http_filters")?;
@@ -353,7 +356,7 @@ fn set_address(place: &mut Value, address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-fn socket_address(address: SocketAddr) -> Value {
+pub(super) fn socket_address(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
 }
 

@@ -4,7 +4,7 @@
 //! thread that lives as long as it should: the kernel ends it with that thread (see `process`).
 
 use super::admin::AdminClient;
-use super::config::{ACCESS_LOG_FILE, EnvoyConfig, LISTENERS_FILE};
+use super::config::{ACCESS_LOG_FILE, LISTENERS_FILE, Rendered};
 use super::http;
 use super::process::Process;
 use anyhow::{Context, Result, bail, ensure};
@@ -37,11 +37,33 @@ pub enum Update {
     Rejected,
 }
 
+/// Where a configuration listens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addresses {
+    /// Where clients connect.
+    pub(super) public: SocketAddr,
+    /// Where the filter's admin API is, if it has one.
+    pub(super) dashboard: Option<SocketAddr>,
+    /// Envoy's own admin.
+    pub(super) envoy_admin: SocketAddr,
+}
+
+/// What Envoy can be started with.
+pub(super) trait Configuration {
+    fn addresses(&self) -> Addresses;
+    /// What has to exist before Envoy starts, in the order in which a user should mend it.
+    fn files(&self) -> Vec<PathBuf>;
+    /// Arguments about logging.
+    fn logging(&self) -> Vec<String>;
+    /// The files for an Envoy that lives in `folder`.
+    fn render(&self, folder: &Path) -> Result<Rendered>;
+}
+
 /// A running Envoy.
 pub struct Envoy {
     // Fields drop in order: the process ends before its folder goes.
     process: Process,
-    config: EnvoyConfig,
+    addresses: Addresses,
     folder: TempDir,
 }
 
@@ -58,7 +80,8 @@ pub fn find_envoy() -> Result<PathBuf> {
 
 impl Envoy {
     /// Starts it with so many workers and waits until it serves.
-    pub async fn start(config: &EnvoyConfig, workers: u32) -> Result<Self> {
+    #[allow(private_bounds, reason = "the configurations of this module are all there are")]
+    pub async fn start(config: &impl Configuration, workers: u32) -> Result<Self> {
         for file in config.files() {
             ensure!(file.is_file(), "{} is missing: run `cargo xtask build`", file.display());
         }
@@ -72,23 +95,23 @@ impl Envoy {
         write_json(&bootstrap, &rendered.bootstrap)?;
         let log = File::create(folder.path().join(LOG_FILE))?;
         let mut command = Command::new(&binary);
-        command.arg("-c").arg(&bootstrap).args(["--concurrency", &workers.to_string(), "-l", config.level()]);
-        command.arg("--disable-hot-restart").current_dir(folder.path());
+        command.arg("-c").arg(&bootstrap).args(["--concurrency", &workers.to_string()]);
+        command.args(config.logging()).arg("--disable-hot-restart").current_dir(folder.path());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let process = Process::spawn(&mut command).with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut envoy = Self { process, config: config.clone(), folder };
+        let mut envoy = Self { process, addresses: config.addresses(), folder };
         envoy.wait_until_ready().await?;
         Ok(envoy)
     }
 
     /// Where clients connect.
     pub fn public(&self) -> SocketAddr {
-        self.config.public()
+        self.addresses.public
     }
 
-    /// Where the dashboard and the admin API are.
+    /// Where the dashboard and the admin API are. Panics if the configuration has neither.
     pub fn dashboard(&self) -> SocketAddr {
-        self.config.dashboard()
+        self.addresses.dashboard.expect("this configuration has no private listener")
     }
 
     /// Client of the filter's admin API.
@@ -135,8 +158,9 @@ impl Envoy {
     }
 
     /// Puts the public listener of this configuration in force and waits for Envoy's verdict. Both
-    /// configurations need [`EnvoyConfig::dynamic_listener`]; nothing but the public listener changes.
-    pub async fn update(&mut self, config: &EnvoyConfig) -> Result<Update> {
+    /// configurations need a dynamic listener; nothing but the public listener changes.
+    #[allow(private_bounds, reason = "the configurations of this module are all there are")]
+    pub async fn update(&mut self, config: &impl Configuration) -> Result<Update> {
         let rendered = config.render(self.folder.path())?;
         let listeners = rendered.listeners.context("the new configuration has no dynamic listener")?;
         let before = self.stats().await?;
@@ -154,7 +178,7 @@ impl Envoy {
                 return Ok(Update::Rejected);
             }
             if count(&now, "update_success") > count(&before, "update_success") {
-                self.config = config.clone();
+                self.addresses = config.addresses();
                 return Ok(Update::Accepted);
             }
             tokio::time::sleep(POLL).await;
@@ -163,7 +187,7 @@ impl Envoy {
     }
 
     async fn ask(&self, method: Method, path: &str) -> Result<String> {
-        let answer = http::exchange(self.config.envoy_admin(), method, path).await?;
+        let answer = http::exchange(self.addresses.envoy_admin, method, path).await?;
         ensure!(answer.status == StatusCode::OK, "Envoy's {path} answered {}: {}", answer.status, answer.text());
         Ok(answer.text())
     }

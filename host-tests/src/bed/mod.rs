@@ -9,6 +9,7 @@ pub mod admin;
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod burst;
+pub mod chain;
 pub mod config;
 pub mod connection;
 pub mod envoy;
@@ -19,10 +20,12 @@ pub mod ports;
 mod process;
 pub mod summary;
 pub mod upstream;
+pub mod wire;
 
 pub use admin::AdminClient;
 #[cfg(feature = "browser")]
 pub use browser::Browser;
+pub use chain::{ChainConfig, PluginSpec};
 pub use burst::{Burst, BurstReport};
 pub use config::{EnvoyConfig, FailurePolicy, workspace_root};
 pub use envoy::Envoy;

@@ -1,9 +1,11 @@
 //! The callbacks of the ABI: their names, their signatures, and a guest's exports of them.
 //!
-//! A callback that the guest does not export is answered with its default, as hosts do.
+//! A callback that the guest does not export is answered with its default, as hosts do. ABI 0.1.0 knows no end of stream
+//! in the callbacks of headers, and no foreign function.
 
 use wasmtime::{Instance, Store, TypedFunc};
 
+use super::AbiVersion;
 use super::vm::VmState;
 
 /// The shape of a callback's signature: how many words go in, and whether one comes out.
@@ -43,16 +45,28 @@ macro_rules! callbacks {
 
 callbacks! {
     ContextCreate = "proxy_on_context_create", 2, false, 0;
+    ValidateConfiguration = "proxy_validate_configuration", 2, true, 1;
     VmStart = "proxy_on_vm_start", 2, true, 1;
     Configure = "proxy_on_configure", 2, true, 1;
     Tick = "proxy_on_tick", 1, false, 0;
+    NewConnection = "proxy_on_new_connection", 1, true, 0;
+    DownstreamData = "proxy_on_downstream_data", 3, true, 0;
+    UpstreamData = "proxy_on_upstream_data", 3, true, 0;
+    DownstreamClose = "proxy_on_downstream_connection_close", 2, false, 0;
+    UpstreamClose = "proxy_on_upstream_connection_close", 2, false, 0;
     RequestHeaders = "proxy_on_request_headers", 3, true, 0;
     RequestBody = "proxy_on_request_body", 3, true, 0;
     RequestTrailers = "proxy_on_request_trailers", 2, true, 0;
+    RequestMetadata = "proxy_on_request_metadata", 2, true, 0;
     ResponseHeaders = "proxy_on_response_headers", 3, true, 0;
     ResponseBody = "proxy_on_response_body", 3, true, 0;
     ResponseTrailers = "proxy_on_response_trailers", 2, true, 0;
+    ResponseMetadata = "proxy_on_response_metadata", 2, true, 0;
     HttpCallResponse = "proxy_on_http_call_response", 5, false, 0;
+    GrpcInitialMetadata = "proxy_on_grpc_receive_initial_metadata", 3, false, 0;
+    GrpcReceive = "proxy_on_grpc_receive", 3, false, 0;
+    GrpcTrailingMetadata = "proxy_on_grpc_receive_trailing_metadata", 3, false, 0;
+    GrpcClose = "proxy_on_grpc_close", 3, false, 0;
     QueueReady = "proxy_on_queue_ready", 2, false, 0;
     ForeignFunction = "proxy_on_foreign_function", 3, false, 0;
     Log = "proxy_on_log", 1, false, 0;
@@ -64,6 +78,18 @@ impl CallbackKind {
     /// How many words it takes.
     pub fn parameters(self) -> usize {
         self.shape().parameters
+    }
+
+    /// Its shape in one version of the ABI; `None` if that version does not have it.
+    fn shape_in(self, version: AbiVersion) -> Option<Shape> {
+        let shape = self.shape();
+        match (version, self) {
+            (AbiVersion::V0_1_0, Self::RequestHeaders | Self::ResponseHeaders) => {
+                Some(Shape { parameters: 2, ..shape })
+            }
+            (AbiVersion::V0_1_0, Self::ForeignFunction) => None,
+            _ => Some(shape),
+        }
     }
 }
 
@@ -85,14 +111,14 @@ pub(crate) struct Exports(Vec<Option<Export>>);
 
 impl Exports {
     /// Finds them; an export of a callback's name with another signature is an error.
-    pub(crate) fn find(instance: &Instance, store: &mut Store<VmState>) -> wasmtime::Result<Self> {
+    pub(crate) fn find(instance: &Instance, store: &mut Store<VmState>, version: AbiVersion) -> wasmtime::Result<Self> {
         let mut exports = Vec::with_capacity(CallbackKind::ALL.len());
         for kind in CallbackKind::ALL {
-            let Some(function) = instance.get_func(&mut *store, kind.name()) else {
+            let function = instance.get_func(&mut *store, kind.name());
+            let (Some(function), Some(shape)) = (function, kind.shape_in(version)) else {
                 exports.push(None);
                 continue;
             };
-            let shape = kind.shape();
             exports.push(Some(match (shape.parameters, shape.returns) {
                 (1, false) => Export::Take1(function.typed(&*store)?),
                 (2, false) => Export::Take2(function.typed(&*store)?),

@@ -1,14 +1,18 @@
-//! The host's side of a guest's contexts: roots with their plugin, streams with maps, buffers and properties.
+//! The host's side of a guest's contexts: roots with their plugin, streams with maps and buffers.
 //!
-//! What a stream's guest may touch depends on the phase. A map is open from its callback until the guest lets the
-//! stream go on, so a paused request can be read and changed later; in the log phase all maps can be read and none
-//! written; else a map is shut and the guest gets status 2.
+//! What a stream's guest may touch depends on the phase. A map or a body is open from its callback until the guest lets
+//! the stream go on, so a paused request can be read and changed later; in the log phase the headers and the response's
+//! trailers can be read as well; else a map is shut and the guest gets status 2. What a stream's properties are is in
+//! `attributes.rs`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
 use super::costs::StreamCost;
-use super::properties::{self, Properties, Value};
+use super::grpc::GrpcCalls;
+use super::properties::{Properties, Value};
+use super::vm::HttpReply;
 use super::{Headers, Status};
 
 /// Which callback of a stream is running; [`Phase::Idle`] between callbacks.
@@ -40,7 +44,7 @@ pub enum Map {
     ResponseTrailers = 3,
 }
 
-/// One of the two bodies of a stream, in the ABI's order.
+/// One of the buffers of a stream, in the ABI's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Request body.
@@ -49,17 +53,28 @@ pub enum Body {
     Response = 1,
 }
 
+/// What kind of stream a context is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamKind {
+    /// A request and its response.
+    Http,
+    /// A TCP connection.
+    Tcp,
+}
+
 /// An answer that the guest sent instead of the upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalResponse {
     /// HTTP status.
     pub status: u32,
-    /// Details for the access log.
+    /// Details for the access log; white space in them became `_`, as Envoy does it.
     pub details: Vec<u8>,
     /// Body.
     pub body: Vec<u8>,
     /// Headers besides the status.
     pub headers: Headers,
+    /// The gRPC status, if the guest gave one of those that exist.
+    pub grpc_status: Option<u32>,
 }
 
 /// A root context: one plugin in one VM.
@@ -69,9 +84,45 @@ pub(crate) struct Root {
     /// Nanoseconds; `None` while no timer runs.
     pub(crate) tick_period: Option<u64>,
     pub(crate) next_tick: Option<u64>,
-    /// The configuration can be read while the plugin starts, and at no other time.
-    pub(crate) starting: bool,
-    pub(crate) values: Properties,
+    /// The plugin's configuration can be read while it is created and configured, and at no other time.
+    pub(crate) configuring: bool,
+    /// `proxy_on_done` said "not yet".
+    pub(crate) pending_done: bool,
+    /// What a test gave it, or in nginx the guest itself.
+    pub(crate) properties: Properties,
+    /// Properties that the guest declared, and whether they are written once only.
+    pub(crate) declared: BTreeMap<Vec<u8>, bool>,
+    /// What arrives from outside, while its callback runs.
+    pub(crate) incoming: Incoming,
+    pub(crate) grpc: GrpcCalls,
+    /// Code and message of what ended last: `proxy_get_status`.
+    pub(crate) status: (u32, Vec<u8>),
+}
+
+/// Answers to calls, each readable while its callback runs.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    pub(crate) http: Option<HttpReply>,
+    pub(crate) initial_metadata: Option<Headers>,
+    pub(crate) trailing_metadata: Option<Headers>,
+    pub(crate) message: Vec<u8>,
+}
+
+impl Root {
+    pub(crate) fn new(plugin: Rc<Plugin>) -> Self {
+        Self {
+            plugin,
+            tick_period: None,
+            next_tick: None,
+            configuring: false,
+            pending_done: false,
+            properties: Properties::default(),
+            declared: BTreeMap::new(),
+            incoming: Incoming::default(),
+            grpc: GrpcCalls::default(),
+            status: (0, Vec::new()),
+        }
+    }
 }
 
 /// A plugin's configuration: which root it is and what it is given.
@@ -92,8 +143,15 @@ impl Plugin {
 
 /// Where a stream's properties come from besides its maps and what was set.
 pub(crate) trait Facts: fmt::Debug {
-    /// An encoded value by its path.
-    fn property(&self, path: &[u8]) -> Option<Vec<u8>>;
+    /// A value by its path.
+    fn property(&self, path: &[u8]) -> Option<Value>;
+}
+
+/// A value that the guest keeps in its stream's filter state.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kept {
+    pub(crate) value: Value,
+    pub(crate) read_only: bool,
 }
 
 /// A stream context.
@@ -101,34 +159,45 @@ pub(crate) trait Facts: fmt::Debug {
 pub struct Stream {
     pub(crate) root: u32,
     pub(crate) root_id: Rc<Plugin>,
+    pub(crate) kind: StreamKind,
     pub(crate) phase: Phase,
     maps: [Headers; 4],
     open: [bool; 4],
-    bodies: [Vec<u8>; 2],
-    body_open: [bool; 2],
+    seen: [bool; 4],
+    buffers: [Vec<u8>; 4],
+    buffer_open: [bool; 4],
+    pub(crate) end_of_stream: bool,
+    pub(crate) downstream_closed: bool,
     pub(crate) local_response: Option<LocalResponse>,
-    pub(crate) local_response_sent: bool,
-    pub(crate) awaits_done: bool,
     pub(crate) cost: StreamCost,
     pub(crate) facts: Option<Rc<dyn Facts>>,
+    /// What `proxy_set_property` kept, by the guest's path.
+    pub(crate) kept: BTreeMap<Vec<u8>, Kept>,
+    pub(crate) declared: BTreeMap<Vec<u8>, bool>,
+    pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
     /// What `proxy_get_property` finds, besides what comes from the maps.
     pub properties: Properties,
 }
 
 impl Stream {
-    pub(crate) fn new(root: u32, root_id: Rc<Plugin>) -> Self {
+    pub(crate) fn new(root: u32, root_id: Rc<Plugin>, kind: StreamKind) -> Self {
         Self {
             root,
             root_id,
+            kind,
             phase: Phase::Idle,
             maps: Default::default(),
             open: [false; 4],
-            bodies: Default::default(),
-            body_open: [false; 2],
+            seen: [false; 4],
+            buffers: Default::default(),
+            buffer_open: [false; 4],
+            end_of_stream: false,
+            downstream_closed: false,
             local_response: None,
-            local_response_sent: false,
-            awaits_done: false,
             cost: StreamCost::default(),
+            kept: BTreeMap::new(),
+            declared: BTreeMap::new(),
+            filter_state: BTreeMap::new(),
             facts: None,
             properties: Properties::default(),
         }
@@ -141,77 +210,86 @@ impl Stream {
 
     /// A body as it stands.
     pub fn body(&self, body: Body) -> &[u8] {
-        &self.bodies[body as usize]
+        &self.buffers[body as usize]
+    }
+
+    /// What a connection received, or sends, as it stands.
+    pub fn data(&self, side: super::Side) -> &[u8] {
+        &self.buffers[side as usize]
+    }
+
+    /// What the guest put into Envoy's own filter state with the foreign function `set_envoy_filter_state`.
+    pub fn filter_state(&self, key: &str) -> Option<&[u8]> {
+        self.filter_state.get(key.as_bytes()).map(Vec::as_slice)
     }
 
     pub(crate) fn open_map(&mut self, map: Map, headers: Headers) {
         self.maps[map as usize] = headers;
-        self.open[map as usize] = true;
+        (self.open[map as usize], self.seen[map as usize]) = (true, true);
     }
 
     pub(crate) fn shut_map(&mut self, map: Map) {
         self.open[map as usize] = false;
     }
 
-    pub(crate) fn give_body(&mut self, body: Body, bytes: Vec<u8>) {
-        self.bodies[body as usize] = bytes;
-        self.body_open[body as usize] = true;
+    pub(crate) fn give_buffer(&mut self, buffer: usize, bytes: Vec<u8>) {
+        self.buffers[buffer] = bytes;
+        self.buffer_open[buffer] = true;
     }
 
-    pub(crate) fn shut_body(&mut self, body: Body) {
-        self.body_open[body as usize] = false;
+    pub(crate) fn shut_buffer(&mut self, buffer: usize) {
+        self.buffer_open[buffer] = false;
     }
 
+    /// What Envoy forgets at once when the guest lets a stream go on, whichever side it names.
+    pub(crate) fn let_go(&mut self) {
+        self.shut_map(Map::RequestHeaders);
+        self.shut_map(Map::RequestTrailers);
+        self.shut_buffer(Body::Request as usize);
+    }
+
+    /// A map for reading, if this phase has it.
     pub(crate) fn read_map(&self, map: usize) -> Result<&Headers, Status> {
-        match self.phase {
-            Phase::Log => self.maps.get(map).ok_or(Status::BadArgument),
-            _ if self.open.get(map) == Some(&true) => Ok(&self.maps[map]),
-            _ => Err(Status::BadArgument),
-        }
+        let readable = if self.phase == Phase::Log {
+            map != Map::RequestTrailers as usize && self.seen.get(map) == Some(&true)
+        } else {
+            self.open.get(map) == Some(&true)
+        };
+        if readable { Ok(&self.maps[map]) } else { Err(self.no_map()) }
     }
 
+    /// In the log phase a map that is not there is taken for an empty one.
+    fn no_map(&self) -> Status {
+        if self.phase == Phase::Log { Status::NotFound } else { Status::BadArgument }
+    }
+
+    /// A map for writing. Trailers come into being when they are written in the last callback of a body.
     pub(crate) fn write_map(&mut self, map: usize) -> Result<&mut Headers, Status> {
-        match self.phase {
-            Phase::Log => Err(Status::BadArgument),
-            _ if self.open.get(map) == Some(&true) => Ok(&mut self.maps[map]),
-            _ => Err(Status::BadArgument),
+        let body = map / 2;
+        let trailers = map == Map::RequestTrailers as usize || map == Map::ResponseTrailers as usize;
+        if trailers && !self.open[map] && self.buffer_open[body] && self.end_of_stream {
+            (self.open[map], self.seen[map]) = (true, true);
+            self.maps[map] = Headers::new();
         }
+        if self.open.get(map) == Some(&true) { Ok(&mut self.maps[map]) } else { Err(Status::BadArgument) }
     }
 
-    pub(crate) fn open_body(&self, body: usize) -> Option<&[u8]> {
-        self.body_open.get(body)?.then(|| self.bodies[body].as_slice())
+    /// A buffer for reading; one that is not open is empty.
+    pub(crate) fn read_buffer(&self, buffer: usize) -> &[u8] {
+        if self.buffer_open[buffer] { &self.buffers[buffer] } else { &[] }
     }
 
-    pub(crate) fn open_body_mut(&mut self, body: usize) -> Option<&mut Vec<u8>> {
-        self.body_open.get(body)?.then(|| &mut self.bodies[body])
+    pub(crate) fn write_buffer(&mut self, buffer: usize) -> Option<&mut Vec<u8>> {
+        self.buffer_open[buffer].then(|| &mut self.buffers[buffer])
     }
 
-    /// A property, if this phase has it.
-    pub(crate) fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let path = properties::trim(path);
-        let mut parts = path.splitn(3, |byte| *byte == 0);
-        let (first, leaf, name) = (parts.next()?, parts.next(), parts.next());
-        let logging = self.phase == Phase::Log;
-        let request_readable = logging || self.open[Map::RequestHeaders as usize];
-        if first == b"request" && !request_readable {
-            return None;
-        }
-        if let Some(value) = self.properties.get_raw(path) {
-            return Some(value.to_vec());
-        }
-        if let Some(value) = self.facts.as_ref().and_then(|facts| facts.property(path)) {
-            return Some(value);
-        }
-        match first {
-            b"response" if leaf == Some(b"flags") => Some(Value::Uint(0).encode()),
-            b"request" => properties::from_headers(self.map(Map::RequestHeaders), leaf?, name),
-            b"response" if logging || self.open[Map::ResponseHeaders as usize] => properties::from_headers(
-                self.map(Map::ResponseHeaders),
-                b"headers",
-                name.filter(|_| leaf == Some(b"headers")),
-            ),
-            b"plugin_root_id" | b"plugin_name" => Some(self.root_id.root_id.as_bytes().to_vec()),
-            _ => None,
-        }
+    /// Whether a buffer's callback runs, or the guest held it back.
+    pub(crate) fn has_buffer(&self, buffer: usize) -> bool {
+        self.buffer_open[buffer]
+    }
+
+    /// Whether a map was ever given to this stream, for attributes that are read after its phase.
+    pub(crate) fn shows(&self, map: Map) -> bool {
+        self.open[map as usize] || self.phase == Phase::Log && self.seen[map as usize]
     }
 }

@@ -19,8 +19,10 @@ impl Default for CallCounts {
 }
 
 impl CallCounts {
-    pub(crate) fn count(&mut self, call: HostCall) {
-        self.0[call as usize] += 1;
+    pub(crate) fn count_all(&mut self, calls: &[HostCall]) {
+        for call in calls {
+            self.0[*call as usize] += 1;
+        }
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -94,11 +96,11 @@ pub struct Costs {
 }
 
 impl Costs {
-    pub(crate) fn add_callback(&mut self, kind: CallbackKind, fuel: u64, host_calls: &CallCounts) {
+    pub(crate) fn add_callback(&mut self, kind: CallbackKind, fuel: u64, host_calls: &[HostCall]) {
         let cost = self.callbacks.entry(kind).or_default();
         cost.calls += 1;
         cost.fuel += fuel;
-        cost.host_calls.merge(host_calls);
+        cost.host_calls.count_all(host_calls);
     }
 
     pub(crate) fn add_stream(&mut self, root_id: &str, cost: &StreamCost) {

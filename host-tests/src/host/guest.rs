@@ -2,14 +2,43 @@
 //!
 //! Loading says by name what the module wants and this host does not have, instead of failing at the first call.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use wasmtime::{Config, Engine, ExternType, InstancePre, Linker, Module};
 
-use super::abi;
+use super::abi::{self, HostCall};
 use super::vm::VmState;
+
+/// A version of the proxy-wasm ABI, as a guest exports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AbiVersion {
+    /// `proxy_abi_version_0_1_0`: callbacks of headers without the end of stream, a missing header is an empty one, and
+    /// host calls of its own for the configuration and for going on.
+    V0_1_0,
+    /// `proxy_abi_version_0_2_0`.
+    V0_2_0,
+    /// `proxy_abi_version_0_2_1`: the log level can be asked for.
+    V0_2_1,
+}
+
+impl AbiVersion {
+    const ALL: [Self; 3] = [Self::V0_1_0, Self::V0_2_0, Self::V0_2_1];
+
+    /// Name of the export that declares it.
+    pub fn export(self) -> &'static str {
+        match self {
+            Self::V0_1_0 => "proxy_abi_version_0_1_0",
+            Self::V0_2_0 => "proxy_abi_version_0_2_0",
+            Self::V0_2_1 => "proxy_abi_version_0_2_1",
+        }
+    }
+
+    fn known() -> String {
+        Self::ALL.map(Self::export).join(", ")
+    }
+}
 
 /// Why a `.wasm` cannot be a guest of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +56,7 @@ pub enum LoadError {
     UnknownImports(Vec<String>),
     /// A host call is imported with another signature than the ABI's, or an export has a wrong one.
     Signature(String),
-    /// It does not export `proxy_abi_version_0_2_0` or `_0_2_1`.
+    /// It exports none of the ABI versions that this host runs.
     AbiVersion(Vec<String>),
     /// It has no memory, or no allocator that the host could call.
     Export(&'static str),
@@ -43,10 +72,10 @@ impl fmt::Display for LoadError {
             Self::UnknownImports(names) => write!(f, "imports unknown to this host: {}", names.join(", ")),
             Self::Signature(reason) => write!(f, "wrong signature: {reason}"),
             Self::AbiVersion(found) if found.is_empty() => {
-                write!(f, "exports no ABI version; this host runs proxy_abi_version_0_2_0 and _0_2_1")
+                write!(f, "exports no ABI version; this host runs {}", AbiVersion::known())
             }
             Self::AbiVersion(found) => {
-                write!(f, "exports {}; this host runs proxy_abi_version_0_2_0 and _0_2_1", found.join(", "))
+                write!(f, "exports {}; this host runs {}", found.join(", "), AbiVersion::known())
             }
             Self::Export(name) => write!(f, "does not export {name}"),
             Self::Start(reason) => write!(f, "trapped while it was instantiated: {reason}"),
@@ -61,6 +90,8 @@ impl std::error::Error for LoadError {}
 pub struct Guest {
     engine: Engine,
     template: InstancePre<VmState>,
+    version: AbiVersion,
+    imports: Arc<[HostCall]>,
 }
 
 const _: () = {
@@ -81,12 +112,22 @@ impl Guest {
         config.consume_fuel(true);
         let engine = Engine::new(&config).map_err(|error| LoadError::Module(format!("{error:#}")))?;
         let module = Module::from_binary(&engine, wasm).map_err(|error| LoadError::Module(format!("{error:#}")))?;
-        check_version(&module)?;
+        let version = find_version(&module)?;
         let mut linker = Linker::new(&engine);
         abi::link(&mut linker).map_err(|error| LoadError::Signature(format!("{error:#}")))?;
-        check_imports(&module)?;
+        let imports = check_imports(&module, version)?.into();
         let template = linker.instantiate_pre(&module).map_err(|error| LoadError::Signature(format!("{error:#}")))?;
-        Ok(Self { engine, template })
+        Ok(Self { engine, template, version, imports })
+    }
+
+    /// The ABI that it was built for.
+    pub fn version(&self) -> AbiVersion {
+        self.version
+    }
+
+    /// The host calls that it imports.
+    pub fn imports(&self) -> &[HostCall] {
+        &self.imports
     }
 
     /// Compiles a file.
@@ -106,22 +147,23 @@ impl Guest {
     }
 }
 
-fn check_version(module: &Module) -> Result<(), LoadError> {
-    let versions = module.exports().map(|export| export.name().to_owned());
+/// The first version that is exported counts, as in the C++ host.
+fn find_version(module: &Module) -> Result<AbiVersion, LoadError> {
+    let functions = module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
+    let versions = functions.map(|export| export.name().to_owned());
     let versions: Vec<String> = versions.filter(|name| name.starts_with("proxy_abi_version_")).collect();
-    let known = |name: &String| matches!(name.as_str(), "proxy_abi_version_0_2_0" | "proxy_abi_version_0_2_1");
-    if versions.iter().any(known) { Ok(()) } else { Err(LoadError::AbiVersion(versions)) }
+    let known = |name: &String| AbiVersion::ALL.into_iter().find(|version| version.export() == name);
+    versions.iter().find_map(known).ok_or(LoadError::AbiVersion(versions))
 }
 
-fn check_imports(module: &Module) -> Result<(), LoadError> {
-    let known: BTreeSet<&str> = abi::HostCall::ALL.iter().map(|call| call.name()).collect();
-    let is_known = |module: &str, name: &str, ty: &ExternType| {
-        module == "env" && known.contains(name) && matches!(ty, ExternType::Func(_))
-    };
-    let unknown: Vec<String> = module
-        .imports()
-        .filter(|import| !is_known(import.module(), import.name(), &import.ty()))
-        .map(|import| format!("{}.{}", import.module(), import.name()))
-        .collect();
-    if unknown.is_empty() { Ok(()) } else { Err(LoadError::UnknownImports(unknown)) }
+fn check_imports(module: &Module, version: AbiVersion) -> Result<Vec<HostCall>, LoadError> {
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for import in module.imports() {
+        let is_function = matches!(import.ty(), ExternType::Func(_));
+        match HostCall::import(import.module(), import.name(), version) {
+            Some(call) if is_function => known.push(call),
+            _ => unknown.push(format!("{}.{}", import.module(), import.name())),
+        }
+    }
+    if unknown.is_empty() { Ok(known) } else { Err(LoadError::UnknownImports(unknown)) }
 }

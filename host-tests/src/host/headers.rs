@@ -2,7 +2,13 @@
 //!
 //! Values are bytes, never checked for UTF-8: a client may send anything, and a guest has to live with it.
 
+use std::borrow::Cow;
+
 use super::Status;
+
+/// As in the C++ host: more pairs than this, or more bytes, are taken for none.
+const MAX_PAIRS: usize = 1_024;
+const MAX_BYTES: usize = 1 << 20;
 
 /// An ordered list of header pairs. Look-ups give the first value of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,8 +41,29 @@ impl Headers {
 
     /// The first value of `key`.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<&[u8]> {
-        let key = key.as_ref().to_ascii_lowercase();
-        self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_slice())
+        self.position(key.as_ref()).map(|at| self.0[at].1.as_slice())
+    }
+
+    /// Where the first pair of `key` is.
+    pub(crate) fn position(&self, key: &[u8]) -> Option<usize> {
+        self.0.iter().position(|(name, _)| name.eq_ignore_ascii_case(key))
+    }
+
+    /// The value of the pair at a place.
+    pub(crate) fn value_at(&self, at: usize) -> Option<&[u8]> {
+        self.0.get(at).map(|(_, value)| value.as_slice())
+    }
+
+    /// All values of `key`, with commas between them.
+    pub(crate) fn joined(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let mut values = self.0.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+        let mut joined = Cow::Borrowed(values.next()?.as_slice());
+        for value in values {
+            let joined = joined.to_mut();
+            joined.push(b',');
+            joined.extend_from_slice(value);
+        }
+        Some(joined)
     }
 
     /// The first value of `key` as text, for assertions; bytes that are not UTF-8 are replaced.
@@ -51,22 +78,44 @@ impl Headers {
 
     /// Leaves exactly one pair for `key`, in the place of the first.
     pub fn replace(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let key = key.as_ref().to_ascii_lowercase();
-        let Some(at) = self.0.iter().position(|(name, _)| *name == key) else {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        let Some(at) = self.position(key) else {
             return self.add(key, value);
         };
-        self.0[at].1 = value.as_ref().to_vec();
+        self.0[at].1.clear();
+        self.0[at].1.extend_from_slice(value);
         let mut seen = 0;
         self.0.retain(|(name, _)| {
-            seen += usize::from(*name == key);
-            *name != key || seen == 1
+            let same = name.eq_ignore_ascii_case(key);
+            seen += usize::from(same);
+            !same || seen == 1
         });
     }
 
     /// Removes every pair of `key`.
     pub fn remove(&mut self, key: impl AsRef<[u8]>) {
-        let key = key.as_ref().to_ascii_lowercase();
-        self.0.retain(|(name, _)| *name != key);
+        let key = key.as_ref();
+        self.0.retain(|(name, _)| !name.eq_ignore_ascii_case(key));
+    }
+
+    /// Appends a pair where Envoy puts it: pseudo-headers stand before all others.
+    pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) {
+        let end = self.0.len();
+        let pseudo = key.first() == Some(&b':');
+        let at = if pseudo { self.0.iter().position(|(name, _)| name.first() != Some(&b':')) } else { None };
+        self.0.insert(at.unwrap_or(end), (key.to_ascii_lowercase(), value.to_vec()));
+    }
+
+    /// Appends to the value at a place, behind a delimiter if there is something before it.
+    pub(crate) fn append_at(&mut self, at: usize, delimiter: &[u8], value: &[u8]) {
+        if let Some((_, existing)) = self.0.get_mut(at)
+            && !value.is_empty()
+        {
+            if !existing.is_empty() {
+                existing.extend_from_slice(delimiter);
+            }
+            existing.extend_from_slice(value);
+        }
     }
 
     /// How many pairs.
@@ -89,18 +138,34 @@ impl Headers {
         self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
 
+    /// How long the ABI's form is.
+    pub fn encoded_len(&self) -> usize {
+        4 + self.byte_size() + 10 * self.0.len()
+    }
+
     /// The ABI's form: count, then both lengths of each pair, then each key and value with a NUL behind it.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = (self.0.len() as u32).to_le_bytes().to_vec();
+        let mut out = Vec::with_capacity(self.encoded_len());
+        out.extend((self.0.len() as u32).to_le_bytes());
         for (key, value) in &self.0 {
             out.extend((key.len() as u32).to_le_bytes());
             out.extend((value.len() as u32).to_le_bytes());
         }
         for text in self.0.iter().flat_map(|(key, value)| [key, value]) {
-            out.extend(text);
+            out.extend_from_slice(text);
             out.push(0);
         }
         out
+    }
+
+    /// Reads the ABI's form as hosts do: what is malformed, or beyond their limits of 1 MiB and 1,024 pairs, is an
+    /// empty map.
+    pub fn decode_or_empty(bytes: &[u8]) -> Self {
+        let pairs = bytes.get(..4).map_or(0, |count| u32::from_le_bytes([count[0], count[1], count[2], count[3]]));
+        if bytes.len() > MAX_BYTES || pairs as usize > MAX_PAIRS {
+            return Self::new();
+        }
+        Self::decode(bytes).unwrap_or_default()
     }
 
     /// Reads the ABI's form. Bytes come from the guest, so every length is checked.
@@ -117,17 +182,21 @@ impl Headers {
         if at > bytes.len() {
             return Err(Status::SerializationFailure);
         }
-        let mut headers = Self::new();
+        let mut headers = Self(Vec::with_capacity(count));
         for pair in 0..count {
             let mut texts = [&[][..]; 2];
             for (side, text) in texts.iter_mut().enumerate() {
                 let len = word(4 + pair * 8 + side * 4)?;
-                *text = bytes.get(at..at.saturating_add(len)).ok_or(Status::SerializationFailure)?;
-                at += len + 1;
+                let end = at.checked_add(len).ok_or(Status::SerializationFailure)?;
+                *text = bytes.get(at..end).ok_or(Status::SerializationFailure)?;
+                if bytes.get(end) != Some(&0) {
+                    return Err(Status::SerializationFailure);
+                }
+                at = end + 1;
             }
             headers.add(texts[0], texts[1]);
         }
-        Ok(headers)
+        if at == bytes.len() { Ok(headers) } else { Err(Status::SerializationFailure) }
     }
 }
 
@@ -149,6 +218,22 @@ mod tests {
         let mut bytes = Headers::from_pairs([("a", "b")]).encode();
         bytes[4] = 200;
         assert_eq!(Headers::decode(&bytes), Err(Status::SerializationFailure));
+    }
+
+    #[test]
+    fn hosts_take_malformed_pairs_for_none() {
+        let headers = Headers::from_pairs([("a", "1"), ("b", "2")]);
+        let good = headers.encode();
+        assert_eq!((good.len(), Headers::decode_or_empty(&good)), (headers.encoded_len(), headers));
+        let mut terminator = good.clone();
+        *terminator.last_mut().expect("not empty") = b'x';
+        let longer = [good.as_slice(), b"x"].concat();
+        for bad in [&terminator, &longer, &good[..good.len() - 1].to_vec()] {
+            assert!(Headers::decode_or_empty(bad).is_empty(), "{bad:?}");
+        }
+        let many = Headers::from_pairs((0..1_025).map(|_| ("a", "b")));
+        assert!(Headers::decode_or_empty(&many.encode()).is_empty());
+        assert_eq!(Headers::decode(&many.encode()).map(|headers| headers.len()), Ok(1_025));
     }
 
     #[test]

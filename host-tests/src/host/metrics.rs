@@ -1,14 +1,15 @@
 //! The metrics registry: values by name, common to all VMs, and the ids each VM holds on them.
 //!
 //! As in Envoy, each define returns a new id for the same metric, the kind stands in an id's two lowest bits and ids
-//! step by 4. Gauges wrap below zero. Adding 0 or less to a counter is an error.
+//! step by 4. Gauges wrap below zero. Adding 0 or less to a counter is an error. Under ngx_wasm_module a name has one id,
+//! only counters are incremented, by any number, and only gauges and histograms are recorded.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::Status;
 
 /// What a metric can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MetricKind {
     /// Only grows.
     Counter = 0,
@@ -24,96 +25,136 @@ impl MetricKind {
     }
 }
 
+#[derive(Clone, Debug)]
+struct Metric {
+    name: String,
+    value: u64,
+    samples: Vec<u64>,
+}
+
 /// Values by name.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    values: BTreeMap<(MetricKind, String), u64>,
-    samples: BTreeMap<String, Vec<u64>>,
+    slots: Vec<Metric>,
+    by_name: [HashMap<String, usize>; 3],
 }
 
 impl Metrics {
     /// A counter's value.
     pub fn counter(&self, name: &str) -> Option<u64> {
-        self.values.get(&(MetricKind::Counter, name.to_owned())).copied()
+        self.find(MetricKind::Counter, name).map(|metric| metric.value)
     }
 
     /// A gauge's value.
     pub fn gauge(&self, name: &str) -> Option<u64> {
-        self.values.get(&(MetricKind::Gauge, name.to_owned())).copied()
+        self.find(MetricKind::Gauge, name).map(|metric| metric.value)
     }
 
     /// What a histogram was given, in order.
     pub fn histogram(&self, name: &str) -> Option<&[u64]> {
-        self.samples.get(name).map(Vec::as_slice)
+        self.find(MetricKind::Histogram, name).map(|metric| metric.samples.as_slice())
     }
 
-    /// Names of all metrics.
+    /// Names of all metrics, in the order of their definition.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().map(|(_, name)| name.as_str()).chain(self.samples.keys().map(String::as_str))
+        self.slots.iter().map(|metric| metric.name.as_str())
+    }
+
+    fn find(&self, kind: MetricKind, name: &str) -> Option<&Metric> {
+        self.slots.get(*self.by_name[kind as usize].get(name)?)
+    }
+
+    fn define(&mut self, kind: MetricKind, name: &str) -> usize {
+        if let Some(slot) = self.by_name[kind as usize].get(name) {
+            return *slot;
+        }
+        self.slots.push(Metric { name: name.to_owned(), value: 0, samples: Vec::new() });
+        self.by_name[kind as usize].insert(name.to_owned(), self.slots.len() - 1);
+        self.slots.len() - 1
     }
 }
 
 /// The ids of one VM.
 #[derive(Clone, Debug, Default)]
 pub struct MetricIds {
-    names: BTreeMap<u32, String>,
-    defined: [u32; 3],
+    /// By kind; the place of an id is its number of defines of that kind, the content a metric's slot.
+    slots: [Vec<usize>; 3],
 }
 
 impl MetricIds {
     /// A new id for a metric, which is made if it does not exist.
     pub fn define(&mut self, metrics: &mut Metrics, kind: u32, name: &str) -> Result<u32, Status> {
         let kind = (kind <= 2).then(|| MetricKind::from_id(kind)).flatten().ok_or(Status::BadArgument)?;
-        match kind {
-            MetricKind::Histogram => drop(metrics.samples.entry(name.to_owned()).or_default()),
-            _ => drop(metrics.values.entry((kind, name.to_owned())).or_insert(0)),
-        }
-        let step = &mut self.defined[kind as usize];
-        *step += 1;
-        let id = *step * 4 + kind as u32;
-        self.names.insert(id, name.to_owned());
-        Ok(id)
+        let slot = metrics.define(kind, name);
+        self.slots[kind as usize].push(slot);
+        Ok(self.slots[kind as usize].len() as u32 * 4 + kind as u32)
+    }
+
+    /// As [`MetricIds::define`], but a name that was defined before keeps its id.
+    pub fn define_once(&mut self, metrics: &mut Metrics, kind: u32, name: &str) -> Result<u32, Status> {
+        let known = (kind <= 2).then(|| MetricKind::from_id(kind)).flatten().and_then(|kind| {
+            let slot = *metrics.by_name[kind as usize].get(name)?;
+            let at = self.slots[kind as usize].iter().position(|known| *known == slot)?;
+            Some((at as u32 + 1) * 4 + kind as u32)
+        });
+        known.map_or_else(|| self.define(metrics, kind, name), Ok)
     }
 
     /// Adds to a counter or gauge.
     pub fn increment(&self, metrics: &mut Metrics, id: u32, offset: i64) -> Result<(), Status> {
-        match self.find(id)? {
-            (MetricKind::Counter, _) if offset <= 0 => Err(Status::BadArgument),
-            (MetricKind::Histogram, _) => Err(Status::BadArgument),
-            (kind, name) => {
-                let value = metrics.values.entry((kind, name.to_owned())).or_insert(0);
-                *value = value.wrapping_add_signed(offset);
-                Ok(())
-            }
+        if !matches!(MetricKind::from_id(id), Some(MetricKind::Counter | MetricKind::Gauge)) {
+            return Err(Status::BadArgument);
         }
+        let (kind, metric) = self.find(metrics, id)?;
+        if kind == MetricKind::Counter && offset <= 0 {
+            return Err(Status::BadArgument);
+        }
+        metric.value = metric.value.wrapping_add_signed(offset);
+        Ok(())
     }
 
     /// Sets a gauge, adds to a counter, gives a histogram a value.
     pub fn record(&self, metrics: &mut Metrics, id: u32, value: u64) -> Result<(), Status> {
-        let (kind, name) = self.find(id)?;
-        match kind {
-            MetricKind::Histogram => metrics.samples.entry(name.to_owned()).or_default().push(value),
-            MetricKind::Gauge => drop(metrics.values.insert((kind, name.to_owned()), value)),
-            MetricKind::Counter => {
-                let counter = metrics.values.entry((kind, name.to_owned())).or_insert(0);
-                *counter = counter.wrapping_add(value);
-            }
+        match self.find(metrics, id)? {
+            (MetricKind::Histogram, metric) => metric.samples.push(value),
+            (MetricKind::Gauge, metric) => metric.value = value,
+            (MetricKind::Counter, metric) => metric.value = metric.value.wrapping_add(value),
         }
         Ok(())
     }
 
     /// Reads a counter or gauge.
-    pub fn get(&self, metrics: &Metrics, id: u32) -> Result<u64, Status> {
-        match self.find(id)? {
-            (MetricKind::Histogram, _) => Err(Status::BadArgument),
-            (kind, name) => metrics.values.get(&(kind, name.to_owned())).copied().ok_or(Status::NotFound),
+    pub fn get(&self, metrics: &mut Metrics, id: u32) -> Result<u64, Status> {
+        if !matches!(MetricKind::from_id(id), Some(MetricKind::Counter | MetricKind::Gauge)) {
+            return Err(Status::BadArgument);
+        }
+        self.find(metrics, id).map(|(_, metric)| metric.value)
+    }
+
+    /// As ngx_wasm_module does it: counters only, by any number.
+    pub(crate) fn increment_ngx(&self, metrics: &mut Metrics, id: u32, offset: i64) -> Result<(), &'static str> {
+        match self.find(metrics, id) {
+            Ok((MetricKind::Counter, metric)) => metric.value = metric.value.wrapping_add_signed(offset),
+            Ok(_) => return Err("metric not a counter"),
+            Err(_) => return Err("metric not found"),
+        }
+        Ok(())
+    }
+
+    /// As ngx_wasm_module does it: gauges and histograms only.
+    pub(crate) fn record_ngx(&self, metrics: &mut Metrics, id: u32, value: u64) -> Result<(), &'static str> {
+        match self.find(metrics, id) {
+            Ok((MetricKind::Counter, _)) => Err("metric is a counter"),
+            Ok(_) => self.record(metrics, id, value).map_err(|_| "metric not found"),
+            Err(_) => Err("metric not found"),
         }
     }
 
-    fn find(&self, id: u32) -> Result<(MetricKind, &str), Status> {
-        let kind = MetricKind::from_id(id).ok_or(Status::BadArgument)?;
-        let name = self.names.get(&id).ok_or(Status::NotFound)?;
-        Ok((kind, name))
+    fn find<'a>(&self, metrics: &'a mut Metrics, id: u32) -> Result<(MetricKind, &'a mut Metric), Status> {
+        let kind = MetricKind::from_id(id).ok_or(Status::NotFound)?;
+        let at = (id as usize / 4).checked_sub(1).ok_or(Status::NotFound)?;
+        let slot = self.slots[kind as usize].get(at).ok_or(Status::NotFound)?;
+        Ok((kind, metrics.slots.get_mut(*slot).ok_or(Status::NotFound)?))
     }
 }
 
@@ -143,7 +184,10 @@ mod tests {
         assert_eq!(ids.increment(&mut metrics, gauge, -1), Ok(()));
         assert_eq!(metrics.gauge("g"), Some(u64::MAX));
         assert_eq!(ids.record(&mut metrics, gauge, 7), Ok(()));
-        assert_eq!(ids.get(&metrics, gauge), Ok(7));
+        assert_eq!(ids.get(&mut metrics, gauge), Ok(7));
         assert_eq!(ids.increment(&mut metrics, 40, 1), Err(Status::NotFound));
+        assert_eq!(ids.increment(&mut metrics, 42, 1), Err(Status::BadArgument), "a histogram");
+        assert_eq!(ids.record(&mut metrics, 43, 1), Err(Status::NotFound), "no kind");
+        assert_eq!(ids.get(&mut metrics, 43), Err(Status::BadArgument));
     }
 }

@@ -3,6 +3,7 @@
 //! A path is the guest's bytes, its parts separated by NUL. Integers and doubles are 8 bytes little-endian, durations
 //! and times int64 nanoseconds, a bool one byte, strings raw.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -30,17 +31,38 @@ pub enum Value {
 }
 
 impl Value {
-    /// What the guest gets.
+    /// What the guest gets from Envoy.
     pub fn encode(&self) -> Vec<u8> {
+        self.bytes().into_owned()
+    }
+
+    /// As in Envoy.
+    pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
         match self {
-            Self::Int(value) => value.to_le_bytes().to_vec(),
-            Self::Uint(value) | Self::Time(value) => value.to_le_bytes().to_vec(),
-            Self::Double(value) => value.to_le_bytes().to_vec(),
-            Self::Bool(value) => vec![u8::from(*value)],
-            Self::Duration(value) => (value.as_nanos() as i64).to_le_bytes().to_vec(),
-            Self::Text(value) => value.as_bytes().to_vec(),
-            Self::Bytes(value) => value.clone(),
+            Self::Int(value) => value.to_le_bytes().to_vec().into(),
+            Self::Uint(value) | Self::Time(value) => value.to_le_bytes().to_vec().into(),
+            Self::Double(value) => value.to_le_bytes().to_vec().into(),
+            Self::Bool(value) => vec![u8::from(*value)].into(),
+            Self::Duration(value) => (value.as_nanos() as i64).to_le_bytes().to_vec().into(),
+            Self::Text(value) => value.as_bytes().into(),
+            Self::Bytes(value) => value.into(),
         }
+    }
+
+    /// As in hosts that know text only: numbers in decimal, times in seconds with milliseconds.
+    pub(crate) fn text(&self) -> Cow<'_, [u8]> {
+        let seconds = |ns: u128| format!("{}.{:03}", ns / 1_000_000_000, ns / 1_000_000 % 1_000);
+        let text = match self {
+            Self::Int(value) => value.to_string(),
+            Self::Uint(value) => value.to_string(),
+            Self::Double(value) => value.to_string(),
+            Self::Bool(value) => value.to_string(),
+            Self::Duration(value) => seconds(value.as_nanos()),
+            Self::Time(value) => seconds(u128::from(*value)),
+            Self::Text(value) => return value.as_bytes().into(),
+            Self::Bytes(value) => return value.into(),
+        };
+        text.into_bytes().into()
     }
 }
 
@@ -56,14 +78,14 @@ impl From<u64> for Value {
     }
 }
 
-/// Encoded values by path.
+/// Values by path.
 #[derive(Clone, Debug, Default)]
-pub struct Properties(BTreeMap<Vec<u8>, Vec<u8>>);
+pub struct Properties(BTreeMap<Vec<u8>, Value>);
 
 impl Properties {
     /// Sets a property by its dotted path, as in `upstream.address`.
     pub fn set(&mut self, dotted: &str, value: impl Into<Value>) {
-        self.0.insert(path(dotted), value.into().encode());
+        self.0.insert(path(dotted), value.into());
     }
 
     /// Takes a property away.
@@ -71,12 +93,13 @@ impl Properties {
         self.0.remove(&path(dotted));
     }
 
-    pub(crate) fn set_raw(&mut self, path: &[u8], value: &[u8]) {
-        self.0.insert(trim(path).to_vec(), value.to_vec());
+    pub(crate) fn set_path(&mut self, path: &[u8], value: Value) {
+        self.0.insert(trim(path).to_vec(), value);
     }
 
-    pub(crate) fn get_raw(&self, path: &[u8]) -> Option<&[u8]> {
-        self.0.get(trim(path)).map(Vec::as_slice)
+    /// A property by the path that the guest wrote.
+    pub(crate) fn get(&self, path: &[u8]) -> Option<&Value> {
+        self.0.get(trim(path))
     }
 }
 
@@ -99,9 +122,9 @@ pub(crate) fn trim(path: &[u8]) -> &[u8] {
 }
 
 /// `request.*` and `response.*` properties that are read from a header map.
-pub(crate) fn from_headers(headers: &Headers, leaf: &[u8], name: Option<&[u8]>) -> Option<Vec<u8>> {
+pub(crate) fn from_headers<'a>(headers: &'a Headers, leaf: &[u8], name: Option<&[u8]>) -> Option<Cow<'a, [u8]>> {
     let key: &[u8] = match leaf {
-        b"headers" => name?,
+        b"headers" | b"trailers" => return headers.joined(name?),
         b"path" => b":path",
         b"method" => b":method",
         b"host" => b":authority",
@@ -111,12 +134,16 @@ pub(crate) fn from_headers(headers: &Headers, leaf: &[u8], name: Option<&[u8]>) 
         b"useragent" => b"user-agent",
         b"url_path" => {
             let path = headers.get(":path")?;
-            return path.split(|byte| *byte == b'?').next().map(<[u8]>::to_vec);
+            return path.split(|byte| *byte == b'?').next().map(Cow::Borrowed);
         }
-        b"total_size" => return Some(Value::Uint(headers.byte_size() as u64).encode()),
+        b"query" => {
+            let path = headers.get(":path")?;
+            let query = path.iter().position(|byte| *byte == b'?').map_or(&b""[..], |at| &path[at + 1..]);
+            return Some(query.split(|byte| *byte == b'#').next().unwrap_or_default().into());
+        }
         _ => return None,
     };
-    headers.get(key).map(<[u8]>::to_vec)
+    headers.get(key).map(Cow::Borrowed)
 }
 
 #[cfg(test)]
@@ -134,11 +161,20 @@ mod tests {
     }
 
     #[test]
+    fn a_host_of_text_writes_numbers_in_decimal_and_times_in_seconds() {
+        let text = |value: Value| String::from_utf8(value.text().into_owned()).expect("text");
+        assert_eq!(text(Value::Int(-200)), "-200");
+        assert_eq!(text(Value::Bool(true)), "true");
+        assert_eq!(text(Value::Duration(Duration::from_micros(1_234_567))), "1.234");
+        assert_eq!(text(Value::Time(1_767_225_600_005_000_000)), "1767225600.005");
+    }
+
+    #[test]
     fn a_path_may_end_with_a_separator() {
         let mut properties = Properties::default();
         properties.set("upstream.address", "1.2.3.4:5");
-        assert_eq!(properties.get_raw(b"upstream\0address\0"), Some(&b"1.2.3.4:5"[..]));
-        assert_eq!(properties.get_raw(b"upstream.address"), None);
+        assert_eq!(properties.get(b"upstream\0address\0"), Some(&Value::from("1.2.3.4:5")));
+        assert_eq!(properties.get(b"upstream.address"), None);
         assert_eq!(path("request.headers.x.y"), b"request\0headers\0x.y");
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::LogLine;
+use super::Status;
 use super::callbacks::CallbackKind as Kind;
 use super::context::{Plugin, Root};
 use super::properties::Properties;
@@ -66,12 +67,11 @@ impl Vm {
         let logged = self.store.data().world.log_len();
         let size = plugin.configuration.len() as u32;
         let vm_size = self.store.data().vm_configuration.len() as u32;
-        let (tick_period, next_tick) = (None, None);
-        let values = Properties::default();
-        let entry = Root { plugin: plugin.clone(), tick_period, next_tick, starting: true, values };
-        self.store.data_mut().roots.insert(root, entry);
+        self.store.data_mut().roots.insert(root, Root::new(plugin.clone()));
+        self.configuring(root, true);
         self.raw(Kind::ContextCreate, &[root, 0])?;
         for (kind, size) in [(Kind::VmStart, vm_size), (Kind::Configure, size)] {
+            self.configuring(root, kind == Kind::Configure);
             if self.raw(kind, &[root, size])? == 0 {
                 self.store.data_mut().roots.remove(&root);
                 return Err(StartError::Refused {
@@ -82,10 +82,23 @@ impl Vm {
                 });
             }
         }
-        if let Some(entry) = self.store.data_mut().roots.get_mut(&root) {
-            entry.starting = false;
-        }
+        self.configuring(root, false);
         Ok(root)
+    }
+
+    fn configuring(&mut self, root: u32, configuring: bool) {
+        self.with_root(root, |root| root.configuring = configuring);
+    }
+
+    pub(crate) fn with_root(&mut self, root: u32, change: impl FnOnce(&mut Root)) {
+        if let Some(root) = self.store.data_mut().roots.get_mut(&root) {
+            change(root);
+        }
+    }
+
+    /// What a root's guest finds as properties, besides its plugin's names.
+    pub fn root_properties(&mut self, root: u32) -> Option<&mut Properties> {
+        self.store.data_mut().roots.get_mut(&root).map(|root| &mut root.properties)
     }
 
     /// Ids of the roots that live.
@@ -132,15 +145,13 @@ impl Vm {
         Ok(())
     }
 
-    /// Ends a root: done, then delete. One that answers "not yet" stays until it calls `proxy_done`.
+    /// Ends a root: done, then delete. One that answers "not yet" stays, and ticks, until it calls `proxy_done`.
     pub fn stop_root(&mut self, root: u32) -> Result<(), VmError> {
-        if let Some(root) = self.store.data_mut().roots.get_mut(&root) {
-            (root.tick_period, root.next_tick) = (None, None);
+        if self.raw(Kind::Done, &[root])? == 0 {
+            self.with_root(root, |root| root.pending_done = true);
+            return Ok(());
         }
-        if self.raw(Kind::Done, &[root])? != 0 {
-            self.delete_root(root)?;
-        }
-        Ok(())
+        self.delete_root(root)
     }
 
     /// Deletes a root whose `proxy_on_done` said "not yet".
@@ -150,18 +161,47 @@ impl Vm {
         deleted.map(drop)
     }
 
+    /// Asks a root whether it would take a configuration. Envoy does not ask any more; older guests still answer.
+    pub fn validate_configuration(&mut self, root: u32) -> Result<bool, VmError> {
+        let size = self.store.data().roots.get(&root).map_or(0, |root| root.plugin.configuration.len() as u32);
+        self.configuring(root, true);
+        let valid = self.raw(Kind::ValidateConfiguration, &[root, size]);
+        self.configuring(root, false);
+        Ok(valid? != 0)
+    }
+
+    /// A foreign function calls back. Its data can be read during the callback only.
+    pub fn foreign_function(&mut self, context: u32, function: u32, data: Vec<u8>) -> Result<(), VmError> {
+        let size = data.len() as u32;
+        self.store.data_mut().call_data = data;
+        let told = self.raw(Kind::ForeignFunction, &[context, function, size]);
+        self.store.data_mut().call_data = Vec::new();
+        told.map(drop)
+    }
+
     /// Tells a root that a queue has something.
     pub fn queue_ready(&mut self, root: u32, queue: u32) -> Result<(), VmError> {
         self.raw(Kind::QueueReady, &[root, queue]).map(drop)
     }
 
-    /// Answers an HTTP call. Its headers, body and trailers can be read during the callback only.
+    /// Answers an HTTP call. Its headers, body and trailers can be read during the callback only. An answer without
+    /// headers is a call that was reset: nothing can be read, and `proxy_get_status` says so.
     pub fn answer_http_call(&mut self, root: u32, token: u32, reply: HttpReply) -> Result<(), VmError> {
         let (headers, trailers) = (reply.headers.len() as u32, reply.trailers.len() as u32);
         let body = reply.body.len() as u32;
-        self.store.data_mut().reply = Some(reply);
-        let answered = self.raw(Kind::HttpCallResponse, &[root, token, headers, body, trailers]);
-        self.store.data_mut().reply = None;
+        let args = if headers == 0 { [root, token, 0, 0, 0] } else { [root, token, headers, body, trailers] };
+        self.with_root(root, |root| {
+            if headers == 0 {
+                root.status = (Status::BrokenConnection as u32, b"reset".to_vec());
+            } else {
+                root.incoming.http = Some(reply);
+            }
+        });
+        let answered = self.raw(Kind::HttpCallResponse, &args);
+        self.with_root(root, |root| {
+            root.incoming.http = None;
+            root.status.1.clear();
+        });
         answered.map(drop)
     }
 }

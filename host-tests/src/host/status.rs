@@ -14,6 +14,8 @@ pub enum Status {
     BadArgument = 2,
     /// Bytes that should hold a serialised map do not.
     SerializationFailure = 3,
+    /// A message that the host should understand is malformed.
+    ParseFailure = 4,
     /// A pointer or a length leaves the guest's memory.
     InvalidMemoryAccess = 6,
     /// The queue is empty.
@@ -22,6 +24,8 @@ pub enum Status {
     CasMismatch = 8,
     /// The host cannot do it now.
     InternalFailure = 10,
+    /// The connection broke. No host call returns it; it is the status of an HTTP call that was reset.
+    BrokenConnection = 11,
     /// The host does not offer it to this context.
     Unimplemented = 12,
 }

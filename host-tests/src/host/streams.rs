@@ -1,12 +1,13 @@
 //! Stream contexts of a VM in a host's order: create, headers, bodies, trailers, log, done, delete.
 //!
-//! Pausing on headers keeps the map open, so that the guest can change it until it lets the stream go on.
+//! Pausing keeps the map or the body open, so that the guest can change it until it lets the stream go on. After a local
+//! response the stream does not go on, whatever the guest answers.
 
 use std::rc::Rc;
 
 use super::Headers;
 use super::callbacks::CallbackKind as Kind;
-use super::context::{Body, Facts, LocalResponse, Map, Phase, Stream};
+use super::context::{Body, Facts, LocalResponse, Map, Phase, Stream, StreamKind};
 use super::vm::{Vm, VmError};
 
 /// What the guest wants after headers, a body or trailers.
@@ -18,17 +19,15 @@ pub enum Flow {
     Pause,
 }
 
-impl Flow {
-    fn from_word(word: u32) -> Self {
-        if word == 0 { Self::Continue } else { Self::Pause }
-    }
-}
-
 impl Vm {
     /// Creates a stream context under a root; its id.
     pub fn open_stream(&mut self, root: u32) -> Result<u32, VmError> {
+        self.open_context(root, StreamKind::Http)
+    }
+
+    pub(crate) fn open_context(&mut self, root: u32, kind: StreamKind) -> Result<u32, VmError> {
         let context = self.reserve_stream();
-        self.create_stream(context, root)?;
+        self.create(context, root, kind, None)?;
         Ok(context)
     }
 
@@ -39,7 +38,7 @@ impl Vm {
 
     /// Creates a stream context with a reserved number, under a root.
     pub fn create_stream(&mut self, context: u32, root: u32) -> Result<(), VmError> {
-        self.create_stream_with(context, root, None)
+        self.create(context, root, StreamKind::Http, None)
     }
 
     /// As [`Vm::create_stream`], with facts that the guest can read as properties.
@@ -49,8 +48,18 @@ impl Vm {
         root: u32,
         facts: Option<Rc<dyn Facts>>,
     ) -> Result<(), VmError> {
+        self.create(context, root, StreamKind::Http, facts)
+    }
+
+    fn create(
+        &mut self,
+        context: u32,
+        root: u32,
+        kind: StreamKind,
+        facts: Option<Rc<dyn Facts>>,
+    ) -> Result<(), VmError> {
         let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
-        let mut stream = Stream::new(root, plugin.unwrap_or_default());
+        let mut stream = Stream::new(root, plugin.unwrap_or_default(), kind);
         stream.facts = facts;
         self.store.data_mut().streams.insert(context, stream);
         self.raw(Kind::ContextCreate, &[context, root]).map(drop)
@@ -100,17 +109,11 @@ impl Vm {
         Ok(())
     }
 
-    /// Ends an upstream stream, which gets no log: done, delete.
+    /// Ends an upstream stream, which gets no log: done, delete. As in Envoy, a stream's answer to done is not waited
+    /// for; only roots are.
     pub fn end_upstream(&mut self, context: u32) -> Result<(), VmError> {
         self.enter(context, Phase::Done);
-        let done = self.raw(Kind::Done, &[context])?;
-        if done == 0 {
-            self.enter(context, Phase::Idle);
-            if let Some(stream) = self.stream_mut(context) {
-                stream.awaits_done = true;
-            }
-            return Ok(());
-        }
+        self.raw(Kind::Done, &[context])?;
         self.delete_stream(context)
     }
 
@@ -124,14 +127,13 @@ impl Vm {
         deleted.map(drop)
     }
 
-    /// Shuts a side's headers when a paused stream goes on.
+    /// A paused stream goes on. Envoy takes the request's headers from the guest then; those of a response stay, though
+    /// nobody looks at them any more.
     pub fn resume(&mut self, context: u32, side: Body) {
-        let map = match side {
-            Body::Request => Map::RequestHeaders,
-            Body::Response => Map::ResponseHeaders,
-        };
-        if let Some(stream) = self.stream_mut(context) {
-            stream.shut_map(map);
+        if let Some(stream) = self.stream_mut(context)
+            && side == Body::Request
+        {
+            stream.let_go();
         }
     }
 
@@ -140,29 +142,33 @@ impl Vm {
         self.stream_mut(context)?.local_response.take()
     }
 
+    /// What a callback's answer means.
+    pub(crate) fn flow(&self, word: u32) -> Flow {
+        if word == 0 && !self.store.data().stop_iteration { Flow::Continue } else { Flow::Pause }
+    }
+
     fn headers(&mut self, context: u32, kind: Kind, map: Map, headers: Headers, end: bool) -> Result<Flow, VmError> {
         let count = headers.len() as u32;
+        // nginx does not know yet whether a body follows.
+        let told = end && !self.store.data().profile.is_ngx();
         self.enter(context, if map == Map::RequestHeaders { Phase::Request } else { Phase::Response });
         if let Some(stream) = self.stream_mut(context) {
+            stream.end_of_stream = end;
             stream.open_map(map, headers);
         }
-        let flow = self.raw(kind, &[context, count, u32::from(end)]).map(Flow::from_word)?;
-        self.leave(context, flow, map);
-        Ok(flow)
+        let word = self.raw(kind, &[context, count, u32::from(told)])?;
+        Ok(self.leave(context, word, |stream| stream.shut_map(map)))
     }
 
     fn body(&mut self, context: u32, kind: Kind, body: Body, bytes: Vec<u8>, end: bool) -> Result<Flow, VmError> {
         let size = bytes.len() as u32;
         self.enter(context, if body == Body::Request { Phase::Request } else { Phase::Response });
         if let Some(stream) = self.stream_mut(context) {
-            stream.give_body(body, bytes);
+            stream.end_of_stream = end;
+            stream.give_buffer(body as usize, bytes);
         }
-        let flow = self.raw(kind, &[context, size, u32::from(end)]).map(Flow::from_word)?;
-        if let Some(stream) = self.stream_mut(context) {
-            stream.phase = Phase::Idle;
-            stream.shut_body(body);
-        }
-        Ok(flow)
+        let word = self.raw(kind, &[context, size, u32::from(end)])?;
+        Ok(self.leave(context, word, |stream| stream.shut_buffer(body as usize)))
     }
 
     fn trailers(&mut self, context: u32, kind: Kind, map: Map, trailers: Headers) -> Result<Flow, VmError> {
@@ -171,23 +177,25 @@ impl Vm {
         if let Some(stream) = self.stream_mut(context) {
             stream.open_map(map, trailers);
         }
-        let flow = self.raw(kind, &[context, count]).map(Flow::from_word)?;
-        self.leave(context, flow, map);
-        Ok(flow)
+        let word = self.raw(kind, &[context, count])?;
+        Ok(self.leave(context, word, |stream| stream.shut_map(map)))
     }
 
-    fn enter(&mut self, context: u32, phase: Phase) {
+    pub(crate) fn enter(&mut self, context: u32, phase: Phase) {
         if let Some(stream) = self.stream_mut(context) {
             stream.phase = phase;
         }
     }
 
-    fn leave(&mut self, context: u32, flow: Flow, map: Map) {
+    /// A callback is over: what it could touch is shut if the stream goes on.
+    fn leave(&mut self, context: u32, word: u32, shut: impl FnOnce(&mut Stream)) -> Flow {
+        let flow = self.flow(word);
         if let Some(stream) = self.stream_mut(context) {
             stream.phase = Phase::Idle;
             if flow == Flow::Continue {
-                stream.shut_map(map);
+                shut(stream);
             }
         }
+        flow
     }
 }

@@ -4,21 +4,21 @@
 //! is dead: no callback ever runs in it again. [`Vm::raw`] is public so that tests can call in any order with any id;
 //! the methods of `streams.rs` and `roots.rs` keep a host's order.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use wasmtime::{Memory, Store, StoreLimits, StoreLimitsBuilder, TypedFunc};
+use wasmtime::{Instance, Store};
 
+use super::abi::Restriction;
 use super::callbacks::{CallbackKind, Exports};
-use super::context::{Body, Map, Root, Stream};
-use super::costs::{CallCounts, Costs};
-use super::metrics::MetricIds;
+use super::connections::Side;
+use super::context::{Body, Map, Stream};
+use super::costs::Costs;
+use super::grpc::{GrpcCall, GrpcStart};
+pub(crate) use super::state::VmState;
 use super::{Guest, Headers, LoadError, World};
 
 /// Fuel for one callback: seconds of real time, so only an endless loop runs out of it.
 const CALLBACK_FUEL: u64 = 2_000_000_000;
-/// As in Envoy.
-const MEMORY_LIMIT: usize = 1 << 30;
 
 /// Why a callback gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,35 +92,52 @@ pub enum Action {
     },
     /// Make an HTTP call.
     HttpCall(HttpCall),
-    /// A context whose `proxy_on_done` said "not yet" is done now.
-    Done {
-        /// The context.
+    /// Make a gRPC call.
+    GrpcCall(GrpcCall),
+    /// Open a gRPC stream.
+    GrpcStream(GrpcStart),
+    /// Send a message on a gRPC stream.
+    GrpcSend {
+        /// The root context of the stream.
+        context: u32,
+        /// The stream.
+        token: u32,
+        /// What to send.
+        message: Vec<u8>,
+        /// Whether nothing follows.
+        end: bool,
+    },
+    /// Nothing more is sent on a gRPC stream.
+    GrpcClose {
+        /// The root context.
+        context: u32,
+        /// The stream.
+        token: u32,
+    },
+    /// Forget a gRPC call, reset a gRPC stream.
+    GrpcCancel {
+        /// The root context.
+        context: u32,
+        /// The call or stream.
+        token: u32,
+    },
+    /// Let a connection that was held back be read on.
+    ContinueConnection {
+        /// The connection.
         context: u32,
     },
-}
-
-/// What the host keeps for one VM.
-pub(crate) struct VmState {
-    pub(crate) name: String,
-    pub(crate) vm_id: String,
-    pub(crate) world: World,
-    pub(crate) roots: BTreeMap<u32, Root>,
-    pub(crate) streams: BTreeMap<u32, Stream>,
-    pub(crate) metric_ids: MetricIds,
-    pub(crate) vm_configuration: Vec<u8>,
-    pub(crate) clusters: Vec<String>,
-    pub(crate) reply: Option<HttpReply>,
-    pub(crate) call_data: Vec<u8>,
-    pub(crate) actions: Vec<Action>,
-    pub(crate) current: u32,
-    pub(crate) effective: Option<u32>,
-    /// Set while the guest may only log: during instantiation and in its allocator.
-    pub(crate) restricted: bool,
-    pub(crate) counts: CallCounts,
-    pub(crate) memory: Option<Memory>,
-    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
-    pub(crate) next_token: u32,
-    limits: StoreLimits,
+    /// Close a connection, after what it has to send is sent.
+    CloseConnection {
+        /// The connection.
+        context: u32,
+        /// Which of its sides the guest named.
+        side: Side,
+    },
+    /// A root whose `proxy_on_done` said "not yet" is done now.
+    Done {
+        /// The root.
+        context: u32,
+    },
 }
 
 /// The answer to an HTTP call, while the guest may read it.
@@ -134,11 +151,36 @@ pub struct HttpReply {
     pub trailers: Headers,
 }
 
-impl VmState {
-    /// The context that host calls are for.
-    pub(crate) fn context(&self) -> u32 {
-        self.effective.unwrap_or(self.current)
+fn start_error(error: wasmtime::Error) -> LoadError {
+    LoadError::Start(error.root_cause().to_string())
+}
+
+fn signature_error(error: wasmtime::Error) -> LoadError {
+    LoadError::Signature(format!("{error:#}"))
+}
+
+fn refuel(store: &mut Store<VmState>) -> Result<(), LoadError> {
+    store.set_fuel(CALLBACK_FUEL).map_err(|error| LoadError::Start(format!("{error:#}")))
+}
+
+/// Runs what a module wants to be run first.
+fn run_entry(instance: &Instance, store: &mut Store<VmState>) -> Result<(), LoadError> {
+    let reactor = instance.get_func(&mut *store, "_initialize");
+    let Some(entry) = reactor.or_else(|| instance.get_func(&mut *store, "_start")) else {
+        return Ok(());
+    };
+    refuel(store)?;
+    entry.typed::<(), ()>(&*store).map_err(signature_error)?.call(&mut *store, ()).map_err(start_error)?;
+    if reactor.is_none() {
+        return Ok(());
     }
+    if let Some(main) = instance.get_func(&mut *store, "main") {
+        let main = main.typed::<(u32, u32), u32>(&*store).map_err(signature_error)?;
+        main.call(store, (0, 0)).map_err(start_error)?;
+    } else if let Some(main) = instance.get_func(&mut *store, "__main_void") {
+        main.typed::<(), u32>(&*store).map_err(signature_error)?.call(store, ()).map_err(start_error)?;
+    }
+    Ok(())
 }
 
 /// One VM.
@@ -158,34 +200,32 @@ impl fmt::Debug for Vm {
 
 impl Vm {
     /// Instantiates the guest. `vm_id` is where its shared data lives.
+    ///
+    /// As in the C++ host a reactor's `_initialize` runs, and then its `main` if there is one; else a command's
+    /// `_start`.
     pub fn new(guest: &Guest, name: &str, vm_id: &str, world: &World) -> Result<Self, LoadError> {
-        let mut store = Store::new(guest.engine(), VmState::new(name, vm_id, world));
+        let profile = world.profile();
+        let missing = guest.imports().iter().filter(|call| !profile.links(**call));
+        let missing: Vec<String> = missing.map(|call| format!("env.{}", call.name())).collect();
+        if !missing.is_empty() {
+            return Err(LoadError::UnknownImports(missing));
+        }
+        let mut store = Store::new(guest.engine(), VmState::new(name, vm_id, guest.version(), world));
         store.limiter(|state| &mut state.limits);
-        let refuel = |store: &mut Store<VmState>| {
-            store.set_fuel(CALLBACK_FUEL).map_err(|error| LoadError::Start(format!("{error:#}")))
-        };
         refuel(&mut store)?;
-        store.data_mut().restricted = true;
-        let start = |error: wasmtime::Error| LoadError::Start(error.root_cause().to_string());
-        let instance = guest.template().instantiate(&mut store).map_err(start)?;
-        let memory = instance.get_memory(&mut store, "memory").ok_or(LoadError::Export("memory"))?;
-        let allocate = ["proxy_on_memory_allocate", "malloc"]
+        let instance = guest.template().instantiate(&mut store).map_err(start_error)?;
+        let memory = instance.exports(&mut store).find_map(|export| export.into_memory());
+        let memory = memory.ok_or(LoadError::Export("memory"))?;
+        let allocate = ["malloc", "proxy_on_memory_allocate"]
             .iter()
             .find_map(|name| instance.get_func(&mut store, name))
             .ok_or(LoadError::Export("proxy_on_memory_allocate or malloc"))?;
-        let signature = |error: wasmtime::Error| LoadError::Signature(format!("{error:#}"));
-        let allocate = allocate.typed(&store).map_err(signature)?;
+        let allocate = allocate.typed(&store).map_err(signature_error)?;
         store.data_mut().memory = Some(memory);
         store.data_mut().allocate = Some(allocate);
-        for entry in ["_initialize", "_start"] {
-            if let Ok(entry) = instance.get_typed_func::<(), ()>(&mut store, entry) {
-                refuel(&mut store)?;
-                entry.call(&mut store, ()).map_err(start)?;
-                break;
-            }
-        }
-        store.data_mut().restricted = false;
-        let exports = Exports::find(&instance, &mut store).map_err(signature)?;
+        run_entry(&instance, &mut store)?;
+        store.data_mut().restricted = Restriction::None;
+        let exports = Exports::find(&instance, &mut store, guest.version()).map_err(signature_error)?;
         Ok(Self { store, exports, dead: false, next_context: 1, costs: Costs::default() })
     }
 
@@ -240,17 +280,18 @@ impl Vm {
     }
 
     /// Runs one callback with any arguments, in any order. The answer is the guest's word, or the default of a
-    /// callback that it does not export.
+    /// callback that it does not export, or that the host never makes.
     pub fn raw(&mut self, kind: CallbackKind, args: &[u32]) -> Result<u32, VmError> {
         if self.dead {
             return Err(VmError::Dead);
         }
-        if !self.exports.has(kind) {
+        if !self.exports.has(kind) || !self.store.data().profile.makes(kind) {
             return Ok(kind.default_answer());
         }
         let context = args.first().copied().unwrap_or(0);
         let state = self.store.data_mut();
-        (state.current, state.effective, state.counts) = (context, None, CallCounts::default());
+        (state.current, state.effective, state.stop_iteration) = (context, None, false);
+        state.calls.clear();
         state.world.note(&state.name, || format!("{}{args:?}", kind.name()));
         if let Err(error) = self.store.set_fuel(CALLBACK_FUEL) {
             return Err(self.die(kind, context, &error));
@@ -278,66 +319,21 @@ impl Vm {
     fn settle_costs(&mut self, kind: CallbackKind, context: u32) {
         let fuel = CALLBACK_FUEL.saturating_sub(self.store.get_fuel().unwrap_or(0));
         let state = self.store.data_mut();
-        let counts = std::mem::take(&mut state.counts);
         if let Some(stream) = state.streams.get_mut(&context) {
             stream.cost.fuel += fuel;
-            stream.cost.host_calls.merge(&counts);
+            stream.cost.host_calls.count_all(&state.calls);
         }
-        self.costs.add_callback(kind, fuel, &counts);
+        self.costs.add_callback(kind, fuel, &state.calls);
     }
 
     fn die(&mut self, kind: CallbackKind, context: u32, error: &wasmtime::Error) -> VmError {
         self.dead = true;
         let state = self.store.data_mut();
-        state.restricted = false;
+        state.restricted = Restriction::None;
         state.actions.clear();
         let reason = error.root_cause().to_string();
         state.world.note(&state.name, || format!("{} trapped: {reason}", kind.name()));
         VmError::Trapped { vm: state.name.clone(), callback: kind.name(), context, reason }
-    }
-}
-
-impl VmState {
-    fn new(name: &str, vm_id: &str, world: &World) -> Self {
-        Self {
-            name: name.to_owned(),
-            vm_id: vm_id.to_owned(),
-            world: world.clone(),
-            roots: BTreeMap::new(),
-            streams: BTreeMap::new(),
-            metric_ids: MetricIds::default(),
-            vm_configuration: Vec::new(),
-            clusters: Vec::new(),
-            reply: None,
-            call_data: Vec::new(),
-            actions: Vec::new(),
-            current: 0,
-            effective: None,
-            restricted: false,
-            counts: CallCounts::default(),
-            memory: None,
-            allocate: None,
-            next_token: 0,
-            limits: StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT).build(),
-        }
-    }
-
-    /// A map for reading, by the ABI's number.
-    pub(crate) fn read_map(&self, map: u32) -> Result<&Headers, super::Status> {
-        const NOW: super::Status = super::Status::BadArgument;
-        match map {
-            0..=3 => self.streams.get(&self.context()).ok_or(NOW)?.read_map(map as usize),
-            6 => self.reply.as_ref().map(|reply| &reply.headers).ok_or(NOW),
-            7 => self.reply.as_ref().map(|reply| &reply.trailers).ok_or(NOW),
-            _ => Err(NOW),
-        }
-    }
-
-    /// A map for writing, by the ABI's number.
-    pub(crate) fn write_map(&mut self, map: u32) -> Result<&mut Headers, super::Status> {
-        let context = self.context();
-        let stream = self.streams.get_mut(&context).ok_or(super::Status::BadArgument)?;
-        stream.write_map(map as usize)
     }
 }
 

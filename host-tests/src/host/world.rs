@@ -8,8 +8,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::store::{Cas, SharedStore};
-use super::{Status, Trace};
+use super::store::SharedStore;
+use super::{Profile, Rng, Status, Trace};
 
 /// Virtual time starts here: 2026-01-01T00:00:00Z, in nanoseconds since 1970.
 pub const START_NS: u64 = 1_767_225_600_000_000_000;
@@ -39,6 +39,10 @@ struct Inner {
     log_level: Cell<u32>,
     foreign: RefCell<BTreeMap<Vec<u8>, ForeignFunction>>,
     preempt: RefCell<Option<Preempt>>,
+    profile: Profile,
+    /// What `random_get` gives.
+    dice: RefCell<Rng>,
+    environment: RefCell<Vec<(String, String)>>,
 }
 
 /// A handle on what all VMs of one proxy share.
@@ -52,19 +56,48 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    /// A world at [`START_NS`] with an empty store.
-    pub fn new(cas: Cas) -> Self {
-        let world = Self(Rc::new(Inner {
+    /// A world at [`START_NS`] with an empty store, as a host has it.
+    pub fn new(profile: impl Into<Profile>) -> Self {
+        let profile = profile.into();
+        Self(Rc::new(Inner {
             now_ns: Cell::new(START_NS),
-            store: RefCell::new(SharedStore::new(cas)),
+            store: RefCell::new(SharedStore::new(profile.clone())),
             trace: RefCell::default(),
             log: RefCell::default(),
             log_level: Cell::new(2),
             foreign: RefCell::default(),
             preempt: RefCell::default(),
-        }));
-        world.define_foreign("clear_route_cache", |_| Ok(Vec::new()));
-        world
+            profile,
+            dice: RefCell::new(Rng::new(0)),
+            environment: RefCell::default(),
+        }))
+    }
+
+    /// The host that this is.
+    pub fn profile(&self) -> Profile {
+        self.0.profile.clone()
+    }
+
+    /// What WASI's `random_get` gives depends on this seed only; 0 from the start.
+    pub fn set_random_seed(&self, seed: u64) {
+        *self.0.dice.borrow_mut() = Rng::new(seed);
+    }
+
+    pub(crate) fn random(&self, bytes: &mut [u8]) {
+        let mut dice = self.0.dice.borrow_mut();
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&dice.next_u64().to_le_bytes()[..chunk.len()]);
+        }
+    }
+
+    /// The environment variables that guests see through WASI, in this order.
+    pub fn set_environment<K: Into<String>, V: Into<String>>(&self, variables: impl IntoIterator<Item = (K, V)>) {
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        *self.0.environment.borrow_mut() = variables.collect();
+    }
+
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        self.0.environment.borrow().clone()
     }
 
     /// Virtual time, nanoseconds since 1970.
@@ -116,7 +149,7 @@ impl World {
         self.0.log_level.set(level);
     }
 
-    /// Offers a foreign function. `clear_route_cache` is there from the start and does nothing.
+    /// Offers a foreign function besides those that the host has itself; one of the same name takes its place.
     pub fn define_foreign(&self, name: &str, function: impl Fn(&[u8]) -> Result<Vec<u8>, Status> + 'static) {
         self.0.foreign.borrow_mut().insert(name.as_bytes().to_vec(), Rc::new(function));
     }

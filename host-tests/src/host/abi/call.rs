@@ -1,4 +1,7 @@
 //! One host call under way: checked access to the guest's memory, and what all calls have in common.
+//!
+//! As in the C++ host, an answer is allocated before the places for its pointer and length are written, pointer first;
+//! a place outside the memory is a status, and what was written before stays.
 
 use wasmtime::{Caller, Memory};
 
@@ -15,10 +18,17 @@ pub(super) struct Slice(pub(super) u32, pub(super) u32);
 #[derive(Clone, Copy)]
 pub(super) struct Answer(pub(super) u32, pub(super) u32);
 
-/// Why a host call does not end well: a status for the guest, or a trap inside the guest's own allocator.
+/// Why a host call does not end well: a status for the guest, or a trap.
 pub(super) enum Fault {
     Status(Status),
     Trap(wasmtime::Error),
+}
+
+impl Fault {
+    /// A trap with a reason, as ngx_wasm_module answers misuse.
+    pub(super) fn trap(reason: impl std::fmt::Display) -> Self {
+        Self::Trap(wasmtime::Error::msg(reason.to_string()))
+    }
 }
 
 impl From<Status> for Fault {
@@ -37,20 +47,63 @@ pub(super) struct Call<'call, 'guest> {
     detail: Option<String>,
 }
 
-/// Runs a host call and returns its status to the guest.
+/// What the guest may call while it is not running a callback. Both lists are the C++ host's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Restriction {
+    /// A callback runs: everything is allowed.
+    #[default]
+    None,
+    /// The guest is being started.
+    Start,
+    /// The guest's allocator runs.
+    Allocate,
+}
+
+impl Restriction {
+    fn allows(self, call: HostCall) -> bool {
+        match self {
+            Self::None => true,
+            Self::Start => call == HostCall::Log || call.allowed_at_start(),
+            Self::Allocate => {
+                matches!(call, HostCall::Log | HostCall::FdWrite | HostCall::ClockTimeGet | HostCall::PollOneoff)
+            }
+        }
+    }
+}
+
+/// Runs a host call of the ABI and returns its status to the guest.
 pub(super) fn run(
-    mut caller: Caller<'_, VmState>,
+    caller: Caller<'_, VmState>,
     host_call: HostCall,
     body: impl FnOnce(&mut Call<'_, '_>) -> Outcome,
 ) -> wasmtime::Result<i32> {
+    let answer = |outcome: Outcome| match outcome {
+        Ok(()) => Ok((Status::Ok.code(), Status::Ok)),
+        Err(Fault::Status(status)) => Ok((status.code(), status)),
+        Err(Fault::Trap(error)) => Err(error),
+    };
+    run_as(caller, host_call, (Status::InternalFailure.code(), Status::InternalFailure), |call| answer(body(call)))
+}
+
+/// Runs any host call: counts it, keeps the rules of the restricted phases and of the profile, writes the trace.
+/// `unborn` is the answer to a guest that is still being instantiated and has no memory yet.
+pub(super) fn run_as<S: std::fmt::Display>(
+    mut caller: Caller<'_, VmState>,
+    host_call: HostCall,
+    unborn: (i32, S),
+    body: impl FnOnce(&mut Call<'_, '_>) -> wasmtime::Result<(i32, S)>,
+) -> wasmtime::Result<i32> {
     let state = caller.data_mut();
-    state.counts.count(host_call);
-    if state.restricted && host_call != HostCall::Log {
+    state.calls.push(host_call);
+    if !state.restricted.allows(host_call) {
         return Err(wasmtime::Error::msg(format!("{} is not allowed here", host_call.name())));
+    }
+    if !state.profile.serves(host_call) {
+        return Err(wasmtime::Error::msg(format!("{} is not implemented by this host", host_call.name())));
     }
     // Without a memory the guest is still being instantiated: its start function ran too early to be served.
     let Some(memory) = state.memory else {
-        return Ok(Status::InternalFailure.code());
+        return Ok(unborn.0);
     };
     if host_call.is_shared() {
         let world = state.world.clone();
@@ -61,16 +114,26 @@ pub(super) fn run(
     let mut call = Call { caller: &mut caller, memory, detail };
     let outcome = body(&mut call);
     let detail = call.detail.take();
-    let status = match outcome {
-        Ok(()) => Status::Ok,
-        Err(Fault::Status(status)) => status,
-        Err(Fault::Trap(error)) => return Err(error),
-    };
+    let (code, shown) = outcome?;
     if let Some(detail) = detail {
         let state = caller.data();
-        state.world.note(&state.name, || format!("  {}({detail}) = {status}", host_call.name()));
+        state.world.note(&state.name, || format!("  {}({detail}) = {shown}", host_call.name()));
     }
-    Ok(status.code())
+    Ok(code)
+}
+
+/// Checked access to the guest's memory.
+pub(super) fn peek(memory: &[u8], slice: Slice) -> Result<&[u8], Status> {
+    let (start, len) = (slice.0 as usize, slice.1 as usize);
+    let end = start.checked_add(len).ok_or(Status::InvalidMemoryAccess)?;
+    memory.get(start..end).ok_or(Status::InvalidMemoryAccess)
+}
+
+fn poke(memory: &mut [u8], at: u32, bytes: &[u8]) -> Result<(), Status> {
+    let start = at as usize;
+    let end = start.checked_add(bytes.len()).ok_or(Status::InvalidMemoryAccess)?;
+    memory.get_mut(start..end).ok_or(Status::InvalidMemoryAccess)?.copy_from_slice(bytes);
+    Ok(())
 }
 
 impl Call<'_, '_> {
@@ -80,6 +143,11 @@ impl Call<'_, '_> {
 
     pub(super) fn state_mut(&mut self) -> &mut VmState {
         self.caller.data_mut()
+    }
+
+    /// The guest's memory and the host's state at once, so that nothing needs to be copied to be looked up.
+    pub(super) fn split(&mut self) -> (&mut [u8], &mut VmState) {
+        self.memory.data_and_store_mut(&mut *self.caller)
     }
 
     /// Adds to the line of the trace.
@@ -92,9 +160,26 @@ impl Call<'_, '_> {
         }
     }
 
+    /// Adds bytes that the guest points at to the line of the trace.
+    pub(super) fn note_bytes(&mut self, slice: Slice) {
+        if self.detail.is_some()
+            && let Ok(bytes) = peek(self.memory.data(&*self.caller), slice)
+        {
+            let shown = show(bytes);
+            self.note(|| shown);
+        }
+    }
+
+    /// Checks what the guest points at, without copying it.
+    pub(super) fn check(&mut self, slice: Slice) -> Outcome {
+        peek(self.memory.data(&*self.caller), slice)?;
+        self.note_bytes(slice);
+        Ok(())
+    }
+
     /// Copies what the guest points at.
     pub(super) fn read(&mut self, slice: Slice) -> Result<Vec<u8>, Fault> {
-        let bytes = self.peek(slice)?.to_vec();
+        let bytes = peek(self.memory.data(&*self.caller), slice)?.to_vec();
         self.note(|| show(&bytes));
         Ok(bytes)
     }
@@ -104,54 +189,72 @@ impl Call<'_, '_> {
         Ok(String::from_utf8_lossy(&self.read(slice)?).into_owned())
     }
 
-    fn peek(&self, slice: Slice) -> Result<&[u8], Fault> {
-        let (start, len) = (slice.0 as usize, slice.1 as usize);
-        let end = start.checked_add(len).ok_or(Status::InvalidMemoryAccess)?;
-        Ok(self.memory.data(&*self.caller).get(start..end).ok_or(Status::InvalidMemoryAccess)?)
+    /// Reads a word.
+    pub(super) fn read_u32(&self, at: u32) -> Result<u32, Fault> {
+        let bytes = peek(self.memory.data(&*self.caller), Slice(at, 4))?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
     /// Writes bytes into the guest's memory.
-    fn poke(&mut self, at: u32, bytes: &[u8]) -> Outcome {
-        let start = at as usize;
-        let end = start.checked_add(bytes.len()).ok_or(Status::InvalidMemoryAccess)?;
-        let target = self.memory.data_mut(&mut *self.caller).get_mut(start..end);
-        target.ok_or(Status::InvalidMemoryAccess)?.copy_from_slice(bytes);
-        Ok(())
+    pub(super) fn put(&mut self, at: u32, bytes: &[u8]) -> Outcome {
+        Ok(poke(self.memory.data_mut(&mut *self.caller), at, bytes)?)
     }
 
     /// Writes a 32-bit answer.
     pub(super) fn put_u32(&mut self, at: u32, value: u32) -> Outcome {
-        self.poke(at, &value.to_le_bytes())
+        self.put(at, &value.to_le_bytes())
     }
 
     /// Writes a 64-bit answer.
     pub(super) fn put_u64(&mut self, at: u32, value: u64) -> Outcome {
-        self.poke(at, &value.to_le_bytes())
+        self.put(at, &value.to_le_bytes())
     }
 
     /// Gives the guest bytes, in memory from its own allocator. Nothing is allocated for an empty answer.
-    ///
-    /// The places for pointer and length are checked first, so that a guest with bad ones does not lose the memory.
     pub(super) fn give(&mut self, answer: Answer, bytes: &[u8]) -> Outcome {
-        self.note(|| format!("→ {}", show(bytes)));
-        self.peek(Slice(answer.0, 4))?;
-        self.peek(Slice(answer.1, 4))?;
-        let at = if bytes.is_empty() { 0 } else { self.allocate(bytes.len() as u32)? };
-        self.poke(at, bytes)?;
-        self.put_u32(answer.0, at)?;
-        self.put_u32(answer.1, bytes.len() as u32)
+        self.give_with(answer, bytes.len(), |_| Some(bytes))
     }
 
-    fn allocate(&mut self, size: u32) -> Result<u32, Fault> {
+    /// As [`Call::give`], for `len` bytes that lie in the host's state and need not be copied for it.
+    pub(super) fn give_with<'a>(
+        &'a mut self,
+        answer: Answer,
+        len: usize,
+        find: impl FnOnce(&'a VmState) -> Option<&'a [u8]>,
+    ) -> Outcome {
+        let size = u32::try_from(len).map_err(|_| Status::InvalidMemoryAccess)?;
+        let at = if size == 0 { 0 } else { self.allocate(size)? };
+        let tracing = self.detail.is_some();
+        let (memory, state) = self.memory.data_and_store_mut(&mut *self.caller);
+        if let Some(bytes) = find(state).filter(|bytes| bytes.len() == len) {
+            if tracing && let Some(line) = &mut self.detail {
+                if !line.is_empty() {
+                    line.push_str(", ");
+                }
+                line.push_str("→ ");
+                line.push_str(&show(bytes));
+            }
+            poke(memory, at, bytes)?;
+        }
+        poke(memory, answer.0, &at.to_le_bytes())?;
+        poke(memory, answer.1, &size.to_le_bytes())?;
+        Ok(())
+    }
+
+    /// Memory from the guest's own allocator, checked to lie inside.
+    pub(super) fn allocate(&mut self, size: u32) -> Result<u32, Fault> {
         let Some(allocate) = self.state().allocate.clone() else {
             return Err(Status::InternalFailure.into());
         };
-        let restricted = std::mem::replace(&mut self.state_mut().restricted, true);
+        let restricted = std::mem::replace(&mut self.state_mut().restricted, Restriction::Allocate);
         let at = allocate.call(&mut *self.caller, size);
         self.state_mut().restricted = restricted;
         match at.map_err(Fault::Trap)? {
             0 => Err(Status::InvalidMemoryAccess.into()),
-            at => Ok(at),
+            at => {
+                peek(self.memory.data(&*self.caller), Slice(at, size))?;
+                Ok(at)
+            }
         }
     }
 }

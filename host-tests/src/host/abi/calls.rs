@@ -1,14 +1,12 @@
-//! Calls out of the guest: HTTP calls, which are recorded for the test to answer, and foreign functions.
+//! HTTP calls out of the guest, which are recorded for the test to answer, and the status of what ended last.
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Answer, Call, Outcome, Slice, run};
+use super::call::{Answer, Call, Outcome, Slice, peek, run};
+use super::header_rules as rules;
 use super::{HostCall, MODULE};
 use crate::host::vm::{Action, HttpCall, VmState};
-use crate::host::{Headers, Status};
-
-/// Tokens step by this, as in Envoy.
-const TOKEN_STEP: u32 = 4;
+use crate::host::{Headers, Map, Status};
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     linker.func_wrap(
@@ -27,22 +25,23 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
          at: u32| {
             run(caller, HostCall::HttpCall, |call| {
                 let parts = [Slice(a, b), Slice(c, d), Slice(e, f), Slice(g, h)];
+                for part in parts {
+                    call.check(part)?;
+                }
+                // The place of the token is tried first, so that no call is made whose token is lost.
+                call.put_u32(at, 0)?;
                 dispatch(call, parts, timeout, at)
             })
         },
     )?;
     linker.func_wrap(
         MODULE,
-        HostCall::CallForeignFunction.name(),
-        |caller: Caller<'_, VmState>, name: u32, name_size: u32, args: u32, args_size: u32, data: u32, size: u32| {
-            run(caller, HostCall::CallForeignFunction, |call| {
-                let (name, args) = (call.read(Slice(name, name_size))?, call.read(Slice(args, args_size))?);
-                let function = call.state().world.foreign(&name).ok_or(Status::NotFound)?;
-                let answer = function(&args)?;
-                if answer.is_empty() {
-                    return Ok(());
-                }
-                call.give(Answer(data, size), &answer)
+        HostCall::GetStatus.name(),
+        |caller: Caller<'_, VmState>, code_at: u32, data: u32, size: u32| {
+            run(caller, HostCall::GetStatus, |call| {
+                let (code, message) = call.state().root().map(|root| root.status.clone()).unwrap_or_default();
+                call.put_u32(code_at, code)?;
+                call.give(Answer(data, size), &message)
             })
         },
     )?;
@@ -52,19 +51,21 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
 /// Records the call under a new token. The answer goes to the root of the calling context.
 fn dispatch(call: &mut Call<'_, '_>, parts: [Slice; 4], timeout_ms: u32, at: u32) -> Outcome {
     let [upstream, headers, body, trailers] = parts;
-    let upstream = call.read_text(upstream)?;
-    let headers = Headers::decode(&call.read(headers)?)?;
-    let body = call.read(body)?;
-    let trailers = Headers::decode(&call.read(trailers)?)?;
+    let (memory, state) = call.split();
+    let upstream = String::from_utf8_lossy(peek(memory, upstream)?).into_owned();
+    let pairs = Headers::decode_or_empty(peek(memory, headers)?);
+    let mut headers = rules::collect(&pairs, Map::RequestHeaders as u32);
+    let trailers = Headers::decode_or_empty(peek(memory, trailers)?);
     let complete = [":method", ":path", ":authority"].iter().all(|key| headers.get(key).is_some());
-    let state = call.state_mut();
-    if !complete || !state.clusters.contains(&upstream) {
+    if timeout_ms > i32::MAX as u32 || !complete || !state.clusters.contains(&upstream) {
         return Err(Status::BadArgument.into());
     }
-    let context = state.context();
-    let context = state.streams.get(&context).map_or(context, |stream| stream.root);
-    state.next_token += TOKEN_STEP;
-    let token = state.next_token;
+    let body = peek(memory, body)?.to_vec();
+    if !body.is_empty() {
+        rules::replace(&mut headers, Map::RequestHeaders as u32, b"content-length", body.len().to_string().as_bytes());
+    }
+    let context = state.root_id();
+    let token = state.tokens.http();
     state.actions.push(Action::HttpCall(HttpCall { token, context, upstream, headers, body, trailers, timeout_ms }));
     call.put_u32(at, token)
 }

@@ -15,10 +15,10 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         HostCall::Log.name(),
         |caller: Caller<'_, VmState>, level: u32, data: u32, size: u32| {
             run(caller, HostCall::Log, |call| {
-                let message = call.read_text(Slice(data, size))?;
                 if level > CRITICAL {
                     return Err(Status::BadArgument.into());
                 }
+                let message = call.read_text(Slice(data, size))?;
                 let state = call.state();
                 state.world.push_log(&state.name, level, message);
                 Ok(())

@@ -1,11 +1,13 @@
-//! Properties. What a stream can read in which phase is decided in `context.rs`.
+//! Properties. What a context can read in which phase is decided in `attributes.rs`.
+
+use std::borrow::Cow;
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Answer, Call, Outcome, Slice, run};
+use super::call::{Answer, Call, Outcome, Slice, peek, run};
 use super::{HostCall, MODULE};
 use crate::host::Status;
-use crate::host::properties::trim;
+use crate::host::properties::{Value, trim};
 use crate::host::vm::VmState;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
@@ -26,33 +28,47 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     Ok(())
 }
 
+fn find<'a>(state: &'a VmState, path: &[u8]) -> Result<Cow<'a, [u8]>, Status> {
+    if trim(path) == b"plugin_vm_id" && state.profile.knows(b"plugin_vm_id") {
+        return Ok(state.vm_id.as_bytes().into());
+    }
+    match (state.stream(), state.root()) {
+        (Some(stream), _) => stream.property(path, &state.profile),
+        (None, Some(root)) => root.property(path, &state.profile),
+        (None, None) => Err(Status::NotFound),
+    }
+}
+
 fn get(call: &mut Call<'_, '_>, path: Slice, answer: Answer) -> Outcome {
-    let path = call.read(path)?;
-    let state = call.state();
-    let context = state.context();
-    let value = match (state.streams.get(&context), state.roots.get(&context)) {
-        (Some(stream), _) => stream.property(&path),
-        (None, Some(root)) => match trim(&path) {
-            b"plugin_root_id" | b"plugin_name" => Some(root.plugin.root_id.as_bytes().to_vec()),
-            other => root.values.get_raw(other).map(<[u8]>::to_vec),
-        },
-        (None, None) => None,
-    };
-    let of_vm = (trim(&path) == b"plugin_vm_id").then(|| state.vm_id.as_bytes().to_vec());
-    let value = value.or(of_vm).ok_or(Status::NotFound)?;
+    call.check(path)?;
+    let (memory, state) = call.split();
+    // Copied, because the path lies in the memory that the value goes to.
+    let value = find(state, peek(memory, path)?)?.into_owned();
     call.give(answer, &value)
 }
 
+/// In Envoy only a stream keeps values. In ngx_wasm_module those under `wasmx` are kept, by roots too, and writing a
+/// variable of nginx that does not exist is an error.
 fn set(call: &mut Call<'_, '_>, path: Slice, value: Slice) -> Outcome {
-    let (path, value) = (call.read(path)?, call.read(value)?);
-    let state = call.state_mut();
-    let context = state.context();
-    if let Some(stream) = state.streams.get_mut(&context) {
-        stream.properties.set_raw(&path, &value);
-    } else if let Some(root) = state.roots.get_mut(&context) {
-        root.values.set_raw(&path, &value);
-    } else {
-        return Err(Status::BadArgument.into());
+    call.check(path)?;
+    call.check(value)?;
+    let (memory, state) = call.split();
+    let (path, value) = (peek(memory, path)?, peek(memory, value)?);
+    if state.profile.is_ngx() {
+        let own = path.starts_with(b"wasmx\0") || path.starts_with(b"ngx\0");
+        let context = state.context();
+        let kept = match (state.streams.get_mut(&context), state.roots.get_mut(&context)) {
+            (Some(stream), _) => &mut stream.properties,
+            (None, Some(root)) => &mut root.properties,
+            (None, None) => return Err(Status::NotFound.into()),
+        };
+        if !own {
+            return Err(Status::NotFound.into());
+        }
+        kept.set_path(path, Value::Bytes(value.to_vec()));
+        return Ok(());
     }
-    Ok(())
+    let read_only = state.root().and_then(|root| root.declared.get(path)).copied().unwrap_or(false);
+    let stream = state.stream_mut().ok_or(Status::NotFound)?;
+    Ok(stream.keep(path, value, read_only)?)
 }

@@ -366,7 +366,7 @@ impl Core {
             Some(live.chain)
         });
         if let Some(chain) = chain.flatten() {
-            self.close_chain(&chain, false);
+            self.close_chain(chain, false);
         }
     }
 }

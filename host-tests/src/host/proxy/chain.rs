@@ -55,7 +55,12 @@ struct Held {
 pub(super) struct Filter {
     pub(super) slot: usize,
     pub(super) context: u32,
+    root: u32,
     policy: FailurePolicy,
+    /// What its stream can read besides maps.
+    facts: Rc<dyn Facts>,
+    /// The context exists in the guest; before its first callback it is only a number.
+    created: bool,
     /// It has seen request headers; before that, a stream passes it by.
     started: bool,
     held: [Held; 2],
@@ -75,11 +80,9 @@ impl Core {
             let bypassed = dead && matches!(link.policy, FailurePolicy::Open | FailurePolicy::OpenInFlight);
             let Some(root) = self.root(slot, &link.plugin.root_id) else { continue };
             if !bypassed {
-                let (context, policy, held) = (self.vm(slot, Vm::reserve_stream), link.policy, Default::default());
-                let facts = Some(Rc::clone(facts));
-                self.guarded(slot, |vm| vm.create_stream_with(context, root, facts));
-                self.run_actions(slot);
-                chain.push(Filter { slot, context, policy, started: false, held });
+                let (context, policy) = (self.vm(slot, Vm::reserve_stream), link.policy);
+                let (facts, created, started, held) = (Rc::clone(facts), false, false, Default::default());
+                chain.push(Filter { slot, context, root, policy, facts, created, started, held });
             }
         }
         chain
@@ -209,14 +212,14 @@ impl Core {
         let lent = held_body.clone();
         let called = self.callback(key, index, |vm, context| {
             if let (Some(body), Some(stream)) = (lent, vm.stream_mut(context)) {
-                stream.give_body(side, body);
+                stream.give_buffer(side as usize, body);
             }
             let flow = match side {
                 Side::Request => vm.request_trailers(context, trailers),
                 Side::Response => vm.response_trailers(context, trailers),
             };
             if let Some(stream) = vm.stream_mut(context) {
-                stream.shut_body(side);
+                stream.shut_buffer(side as usize);
             }
             flow
         });
@@ -289,9 +292,12 @@ impl Core {
 
     /// Calls a filter of a stream.
     fn callback(&self, key: Key, index: usize, run: impl FnOnce(&mut Vm, u32) -> Result<Flow, VmError>) -> Called {
-        let found = self.filter(key, index, |filter| (filter.slot, filter.context, filter.policy));
-        let Some((slot, context, policy)) = found else { return Called::Gone };
-        let flow = self.guarded(slot, |vm| run(vm, context));
+        let found = self.filter(key, index, |filter| (filter.slot, filter.context, filter.policy, filter.creation()));
+        let Some((slot, context, policy, creation)) = found else { return Called::Gone };
+        let flow = self.guarded(slot, |vm| {
+            creation.run(vm)?;
+            run(vm, context)
+        });
         match flow {
             Some(flow) => Called::Done(flow, self.vm(slot, |vm| vm.has_answered())),
             None if policy == FailurePolicy::OpenInFlight => Called::Bypass,
@@ -302,16 +308,38 @@ impl Core {
         }
     }
 
-    /// Ends the streams of a chain: log first for all where there is one, then done and delete for each.
-    pub(super) fn close_chain(&self, chain: &Chain, log: bool) {
-        for filter in chain.iter().filter(|_| log) {
-            self.guarded(filter.slot, |vm| vm.log_stream(filter.context));
+    /// Ends the streams of a chain: log first for all where there is one, then done and delete for each. A filter
+    /// that the request never reached is created for its log.
+    pub(super) fn close_chain(&self, mut chain: Chain, log: bool) {
+        for filter in chain.iter_mut().filter(|_| log) {
+            let (context, creation) = (filter.context, filter.creation());
+            self.guarded(filter.slot, |vm| {
+                creation.run(vm)?;
+                vm.log_stream(context)
+            });
             self.run_actions(filter.slot);
         }
-        for filter in chain {
+        for filter in chain.iter().filter(|filter| filter.created) {
             self.guarded(filter.slot, |vm| vm.end_upstream(filter.context));
             self.run_actions(filter.slot);
         }
+    }
+}
+
+impl Filter {
+    /// What its next callback has to do first.
+    fn creation(&mut self) -> Creation {
+        let missing = !std::mem::replace(&mut self.created, true);
+        Creation(missing.then(|| (self.context, self.root, Rc::clone(&self.facts))))
+    }
+}
+
+/// A context that is still to be created in the guest: Envoy does that just before the first callback.
+struct Creation(Option<(u32, u32, Rc<dyn Facts>)>);
+
+impl Creation {
+    fn run(self, vm: &mut Vm) -> Result<(), VmError> {
+        self.0.map_or(Ok(()), |(context, root, facts)| vm.create_stream_with(context, root, Some(facts)))
     }
 }
 

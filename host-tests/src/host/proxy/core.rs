@@ -67,8 +67,9 @@ impl Core {
     }
 
     pub(super) fn new(setup: Setup, preemptor: Preemptor) -> Result<Rc<Self>, StartError> {
-        let world = World::new(setup.profile.cas);
+        let world = World::new(setup.profile.clone());
         world.trace().record(setup.trace);
+        world.set_random_seed(setup.seed);
         let threads = setup.workers + 1;
         let mut slots = Vec::new();
         for thread in 0..threads {

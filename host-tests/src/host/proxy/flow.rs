@@ -369,7 +369,7 @@ impl Core {
     /// outcome for the client.
     pub(super) fn finish(&self, id: RequestId, truncated: bool) {
         let Some(down) = self.exchange(id, |exchange| std::mem::take(&mut exchange.down)) else { return };
-        self.close_chain(&down, true);
+        self.close_chain(down, true);
         self.end_attempts(id, AttemptEnd::Aborted);
         let Some(exchange) = self.exchanges.borrow_mut().remove(&id) else { return };
         let (status, headers) = exchange.answer.unwrap_or_default();

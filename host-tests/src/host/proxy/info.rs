@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::Core;
 use super::model::RequestId;
+use crate::host::Value;
 use crate::host::context::Facts;
-use crate::host::{Value, properties};
 
 /// Known as soon as there is a connection.
 const LOCAL_ADDRESS: &str = "127.0.0.1:40000";
@@ -62,8 +62,8 @@ impl Info {
 }
 
 impl Facts for Info {
-    fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
-        Some(self.common(properties::trim(path))?.encode())
+    fn property(&self, path: &[u8]) -> Option<Value> {
+        self.common(path)
     }
 }
 
@@ -81,18 +81,16 @@ pub(super) struct AttemptInfo {
 }
 
 impl Facts for AttemptInfo {
-    fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let path = properties::trim(path);
-        let value = match path {
+    fn property(&self, path: &[u8]) -> Option<Value> {
+        Some(match path {
             b"upstream\0address" => Value::from(&*self.endpoint),
             b"upstream\0request_attempt_count" => Value::Uint(u64::from(self.number)),
             b"upstream\0local_address" if self.connected.get() => Value::from(LOCAL_ADDRESS),
             b"upstream\0local_address" => return None,
             b"upstream\0transport_failure_reason" => Value::from(self.failure.get()),
             b"response\0backend_latency" => Value::Duration(self.latency.get()?),
-            _ => self.request.common(path)?,
-        };
-        Some(value.encode())
+            _ => return self.request.common(path),
+        })
     }
 }
 

@@ -95,7 +95,8 @@ impl ChainConfig {
             FailurePolicy::Open => config["failure_policy"] = json!("FAIL_OPEN"),
             FailurePolicy::OpenInFlight => config["fail_open"] = json!(true),
         }
-        let typed = json!({"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config});
+        let typed =
+            json!({"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config});
         json!({"name": plugin.root_id, "typed_config": typed})
     }
 

@@ -25,8 +25,8 @@ pub mod wire;
 pub use admin::AdminClient;
 #[cfg(feature = "browser")]
 pub use browser::Browser;
-pub use chain::{ChainConfig, PluginSpec};
 pub use burst::{Burst, BurstReport};
+pub use chain::{ChainConfig, PluginSpec};
 pub use config::{EnvoyConfig, FailurePolicy, workspace_root};
 pub use envoy::Envoy;
 pub use load::{Load, LoadRun};

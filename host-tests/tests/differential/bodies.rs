@@ -107,8 +107,11 @@ fn reading_and_changing() {
             .request(post()),
         )
         .case(
-            Case::new("a large body", "down response_body get_buffer_status 1\nup response_body ~get_buffer 1 0 200000")
-                .answer(Answer::chunks(&["x".repeat(3000).as_str()])),
+            Case::new(
+                "a large body",
+                "down response_body get_buffer_status 1\nup response_body ~get_buffer 1 0 200000",
+            )
+            .answer(Answer::chunks(&["x".repeat(3000).as_str()])),
         );
     compare(&scene);
 }

@@ -8,7 +8,9 @@ fn order() {
     let scene = Scene::new("callbacks")
         .case(Case::new("plain get", ""))
         .case(Case::new("post with a length", "").request(Request::post("hello")))
-        .case(Case::new("chunks both ways", "").exchange(Request::chunks(&["one", "two"]), [Answer::chunks(&["a", "b"])]))
+        .case(
+            Case::new("chunks both ways", "").exchange(Request::chunks(&["one", "two"]), [Answer::chunks(&["a", "b"])]),
+        )
         .case(
             Case::new("trailers both ways", "")
                 .exchange(Request::chunks(&["one"]).trailer("t", "1"), [Answer::chunks(&["a"]).trailer("u", "2")]),

@@ -22,7 +22,9 @@ fn call(callback: &str) -> String {
 
 #[test]
 fn answers() {
-    let case = |name, answer: Answer| Case::new(name, &call("request_headers")).calls([answer]).until("< http_call_response", 1);
+    let case = |name, answer: Answer| {
+        Case::new(name, &call("request_headers")).calls([answer]).until("< http_call_response", 1)
+    };
     let scene = Scene::new("calls")
         .case(case("an answer with a body", Answer::ok().header("x-answer", "a").body("called")))
         .case(case("an answer in chunks with trailers", Answer::chunks(&["a", "b"]).trailer("t", "1")))
@@ -66,10 +68,11 @@ fn answers() {
 
 #[test]
 fn refused() {
-    let scene = Scene::new("refused calls").case(Case::new(
-        "calls that are refused",
-        &format!(
-            r#"
+    let scene = Scene::new("refused calls")
+        .case(Case::new(
+            "calls that are refused",
+            &format!(
+                r#"
             down request_headers http_call "nowhere" {GET} "" p"" 300
             down request_headers http_call "" {GET} "" p"" 300
             down request_headers http_call "calls" p"" "" p"" 300
@@ -77,23 +80,24 @@ fn refused() {
             down request_headers http_call "calls" p":method|GET|:path|/" "" p"" 300
             down request_headers http_call "calls" p":method|GET|:authority|a" "" p"" 300
             down request_headers http_call "calls" p":path|/|:authority|a" "" p"" 300"#
-        ),
-    ))
-    .case(
-        Case::new(
-            "a call without a timeout",
-            &format!("down request_headers http_call \"calls\" {GET} \"\" p\"\" 0{READ}"),
+            ),
+        ))
+        .case(
+            Case::new(
+                "a call without a timeout",
+                &format!("down request_headers http_call \"calls\" {GET} \"\" p\"\" 0{READ}"),
+            )
+            .calls([Answer::ok().after(Duration::from_millis(30))])
+            .until("< http_call_response", 1),
         )
-        .calls([Answer::ok().after(Duration::from_millis(30))])
-        .until("< http_call_response", 1),
-    )
-    .case(
-        Case::new("answers that are not there", "
+        .case(Case::new(
+            "answers that are not there",
+            "
             down request_headers get_pairs 6
             down request_headers get_header 6 \":status\"
             down request_headers get_buffer 4 0 10
-            down request_headers get_buffer_status 4"),
-    );
+            down request_headers get_buffer_status 4",
+        ));
     compare(&scene);
 }
 

@@ -59,7 +59,9 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
             reader.settle(&mut lines).await;
         }
         if let Some((text, times)) = case.until {
-            reader.wait(&mut lines, |lines| lines.iter().filter(|line| line.text.contains(text)).count() >= times).await;
+            reader
+                .wait(&mut lines, |lines| lines.iter().filter(|line| line.text.contains(text)).count() >= times)
+                .await;
         }
         let mut trace = Trace::new(lines);
         trace.clients = clients;
@@ -158,7 +160,8 @@ fn message(mut head: String, body: &Body, trailers: &[(&str, &str)], whole: bool
 fn show(received: &Received) -> String {
     let Received::Answer(answer) = received else { return "nothing".into() };
     let status = answer.status().map_or_else(|| answer.start.clone(), |status| status.to_string());
-    let headers = crate::trace::show_headers(answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let headers =
+        crate::trace::show_headers(answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let cut = if answer.complete { "" } else { ", cut off" };
     let trailers = match answer.trailers.as_slice() {
         [] => String::new(),

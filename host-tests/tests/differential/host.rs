@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use plimsoll_host_tests::bed::workspace_root;
 use plimsoll_host_tests::bed::FailurePolicy;
+use plimsoll_host_tests::bed::workspace_root;
 use plimsoll_host_tests::host::proxy::{self, Attempt, Behaviour, CallAnswer, Proxy, Retries, Setup};
 use plimsoll_host_tests::host::{Guest, Headers, HttpReply, Plugin, World};
 
@@ -13,7 +13,8 @@ use crate::trace::{Line, Names, Trace};
 
 /// Runs a scene: the trace of its start, then one trace for each case.
 pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
-    let guest = Guest::from_file(workspace_root().join("target/test/probe.wasm")).unwrap_or_else(|error| panic!("{error}"));
+    let guest =
+        Guest::from_file(workspace_root().join("target/test/probe.wasm")).unwrap_or_else(|error| panic!("{error}"));
     let mut proxy = setup(scene, &guest, names).start().unwrap_or_else(|error| panic!("{error}"));
     let mut read = 0;
     let mut traces = vec![Trace::new(lines(proxy.world(), &mut read, names))];

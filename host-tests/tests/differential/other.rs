@@ -5,23 +5,22 @@ use crate::compare::compare;
 
 #[test]
 fn foreign_functions() {
-    let scene = Scene::new("foreign functions")
-        .case(Case::new(
-            "foreign functions",
-            r#"
+    let scene = Scene::new("foreign functions").case(Case::new(
+        "foreign functions",
+        r#"
             down request_headers call_foreign_function "none" ""
             down request_headers call_foreign_function "" ""
             down request_headers call_foreign_function "clear_route_cache" ""
             down request_headers call_foreign_function "clear_route_cache" "ignored"
             down response_headers call_foreign_function "clear_route_cache" """#,
-        ));
+    ));
     compare(&scene);
 }
 
 #[test]
 fn effective_contexts() {
-    let scene = Scene::new("effective contexts").case(
-        Case::new(
+    let scene = Scene::new("effective contexts")
+        .case(Case::new(
             "a stream acts for others",
             r#"
             down request_headers own_context -> stream
@@ -45,14 +44,13 @@ fn effective_contexts() {
             up response_headers get_header 0 ":path"
             up response_headers get_header 2 ":status"
             up response_headers get_property d"request.path""#,
-        ),
-    )
-    .case(Case::new(
-        "an old stream",
-        r#"
+        ))
+        .case(Case::new(
+            "an old stream",
+            r#"
         down request_headers set_effective_context $stream
         down request_headers set_effective_context 3"#,
-    ));
+        ));
     compare(&scene);
 }
 

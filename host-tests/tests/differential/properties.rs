@@ -3,7 +3,8 @@
 use crate::case::{Answer, Case, End, Request, Scene};
 use crate::compare::compare;
 
-const CALLBACKS: [&str; 7] = ["context_create", "request_headers", "request_body", "response_headers", "response_body", "log", "done"];
+const CALLBACKS: [&str; 7] =
+    ["context_create", "request_headers", "request_body", "response_headers", "response_body", "log", "done"];
 
 /// Reads these in the callbacks of a filter.
 fn reads(who: &str, callbacks: &[&str], paths: &[&str]) -> String {
@@ -57,7 +58,8 @@ fn of_the_request() {
     let times = ["request.time", "request.duration"];
     let scene = scene
         .case(
-            Case::new("times of a request", &lengths("down", &CALLBACKS[1..], &times)).exchange(request(), [Answer::ok()]),
+            Case::new("times of a request", &lengths("down", &CALLBACKS[1..], &times))
+                .exchange(request(), [Answer::ok()]),
         )
         .case(
             Case::new("request upstream", &reads("up", &["request_headers", "response_headers", "done"], &paths))
@@ -97,8 +99,11 @@ fn of_the_response() {
                 .answer(answer()),
         )
         .case(
-            Case::new("times of a response upstream", &lengths("up", &["response_headers", "done"], &["response.backend_latency"]))
-                .answer(answer()),
+            Case::new(
+                "times of a response upstream",
+                &lengths("up", &["response_headers", "done"], &["response.backend_latency"]),
+            )
+            .answer(answer()),
         );
     compare(&scene);
 }
@@ -127,14 +132,15 @@ fn of_the_upstream() {
         .case(Case::new("upstream seen from downstream", &reads("down", &down, &paths)))
         .case(Case::new("upstream seen from upstream", &reads("up", &up, &paths)))
         .case(Case::new("addresses seen from downstream", &lengths("down", &down, &unstable)))
-        .case(Case::new("addresses seen from upstream", &lengths("up", &up, &["upstream.port", "upstream.cx_pool_ready_duration"])))
+        .case(Case::new(
+            "addresses seen from upstream",
+            &lengths("up", &up, &["upstream.port", "upstream.cx_pool_ready_duration"]),
+        ))
         .case(
             Case::new("a refused connection seen from upstream", &reads("up", &up, &paths))
                 .exchange(Request::get("/").to("dead"), []),
         )
-        .case(
-            Case::new("a reset seen from upstream", &reads("up", &up, &paths)).answer(Answer::instead(End::Reset)),
-        );
+        .case(Case::new("a reset seen from upstream", &reads("up", &up, &paths)).answer(Answer::instead(End::Reset)));
     compare(&scene);
 }
 

@@ -70,9 +70,10 @@ fn other_vm() {
             other request_headers set_shared_data "a" "theirs" 0
             down response_headers get_shared_data "a""#,
         ))
-        .case(Case::new(
-            "a queue of another vm",
-            r#"
+        .case(
+            Case::new(
+                "a queue of another vm",
+                r#"
             down request_headers set_effective_context 2
             down request_headers register_queue "q" -> q
             other request_headers resolve_queue "probe" "q" -> q
@@ -81,7 +82,9 @@ fn other_vm() {
             other request_headers enqueue $q "from another"
             down queue_ready dequeue $q
             down queue_ready dequeue $q"#,
-        ).until("< queue_ready", 1));
+            )
+            .until("< queue_ready", 1),
+        );
     compare(&scene);
 }
 
@@ -152,15 +155,13 @@ fn queues() {
             )
             .until("< queue_ready", 1),
         )
-        .case(
-            Case::new(
-                "registered by a stream",
-                r#"
+        .case(Case::new(
+            "registered by a stream",
+            r#"
                 down request_headers register_queue "of-a-stream" -> s
                 down request_headers enqueue $s "who"
                 down response_headers dequeue $s"#,
-            ),
-        )
+        ))
         .case(
             Case::new(
                 "dequeued by whoever knows the number",

@@ -51,6 +51,8 @@ fn several_vms_and_workers() {
 
 #[test]
 fn without_upstream_filters() {
-    let scene = Scene::new("no upstream filter").upstream([]).case(Case::new("ids of contexts", "down request_headers own_context"));
+    let scene = Scene::new("no upstream filter")
+        .upstream([])
+        .case(Case::new("ids of contexts", "down request_headers own_context"));
     compare(&scene);
 }

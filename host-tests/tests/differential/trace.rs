@@ -26,7 +26,9 @@ impl Names {
 
     /// A text with addresses as names.
     fn replace(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (name, address)| text.replace(address.as_str(), &format!("<{name}>")))
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, (name, address)| text.replace(address.as_str(), &format!("<{name}>")))
     }
 }
 

@@ -72,8 +72,11 @@ fn trailers() {
             .until("< tick", 1),
         )
         .case(
-            Case::new("trailers that are not there", "down request_body add_header 1 \"x\" \"y\"\ndown response_body add_header 3 \"x\" \"y\"")
-                .exchange(Request::chunks(&["in"]), [Answer::chunks(&["out"])]),
+            Case::new(
+                "trailers that are not there",
+                "down request_body add_header 1 \"x\" \"y\"\ndown response_body add_header 3 \"x\" \"y\"",
+            )
+            .exchange(Request::chunks(&["in"]), [Answer::chunks(&["out"])]),
         );
     compare(&scene);
 }

@@ -48,11 +48,12 @@ fn places() {
         ("trap upstream in done", "up done trap"),
     ] {
         for (policy, named) in [(FailurePolicy::Open, "open"), (FailurePolicy::OpenInFlight, "open in flight")] {
-            let scene = Scene::new(if policy == FailurePolicy::Open { "places, open" } else { "places, open in flight" })
-                .downstream([Filter::new("down").policy(policy)])
-                .upstream([Filter::new("up").policy(policy)])
-                .case(Case::new(name, script).exchange(Request::chunks(&["in"]), [Answer::chunks(&["out"])]))
-                .case(Case::new("afterwards", ""));
+            let scene =
+                Scene::new(if policy == FailurePolicy::Open { "places, open" } else { "places, open in flight" })
+                    .downstream([Filter::new("down").policy(policy)])
+                    .upstream([Filter::new("up").policy(policy)])
+                    .case(Case::new(name, script).exchange(Request::chunks(&["in"]), [Answer::chunks(&["out"])]))
+                    .case(Case::new("afterwards", ""));
             println!("{named}");
             compare(&scene);
         }

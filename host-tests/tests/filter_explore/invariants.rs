@@ -8,6 +8,7 @@ use plimsoll_snapshot::circuits::Circuits;
 use plimsoll_snapshot::view::{CircuitState, Event, Events, Snapshot};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,7 +43,10 @@ impl Watch {
         let record = Circuits::decode(bytes).map_err(|_| "the record cannot be read")?;
         let before = self.generation.replace(record.generation);
         if record.generation < before {
-            return Err(format!("the record went back from generation {before} to {}: a change is lost", record.generation));
+            return Err(format!(
+                "the record went back from generation {before} to {}: a change is lost",
+                record.generation
+            ));
         }
         let keys: BTreeSet<u64> = record.entries.iter().map(|entry| entry.key).collect();
         let ejected = record.entries.iter().filter(|entry| entry.state != CircuitState::Closed).count();
@@ -56,7 +60,8 @@ impl Watch {
 pub(crate) struct Evidence {
     pub(crate) events: Vec<Event>,
     pub(crate) snapshot: Snapshot,
-    attempts: BTreeMap<String, Vec<AttemptRecord>>,
+    /// By endpoint, each with its worker.
+    attempts: BTreeMap<String, Vec<(usize, AttemptRecord)>>,
 }
 
 fn since_start(event: &Event) -> Duration {
@@ -77,9 +82,11 @@ impl Evidence {
         if let Some(broken) = watch.broken.take() {
             return Err(broken);
         }
-        let mut attempts: BTreeMap<String, Vec<AttemptRecord>> = BTreeMap::new();
-        for attempt in proxy.outcomes().flat_map(|outcome| outcome.attempts) {
-            attempts.entry(attempt.endpoint.clone()).or_default().push(attempt);
+        let mut attempts: BTreeMap<String, Vec<(usize, AttemptRecord)>> = BTreeMap::new();
+        for outcome in proxy.take_outcomes() {
+            for attempt in outcome.attempts {
+                attempts.entry(attempt.endpoint.clone()).or_default().push((outcome.worker, attempt));
+            }
         }
         let events: Events = ask(proxy, "events?since=0")?;
         Ok(Self { events: events.events, snapshot: ask(proxy, "snapshot")?, attempts })
@@ -127,7 +134,9 @@ impl Evidence {
             for (event, next) in self.turns(address, CircuitState::Open) {
                 let from = since_start(event) + TICK + LATE + MS;
                 let until = next.map_or(Duration::MAX, since_start);
-                if let Some(attempt) = attempts.iter().find(|attempt| (from..until).contains(&attempt.started)) {
+                if let Some((_, attempt)) =
+                    attempts.iter().find(|(_, attempt)| (from..until).contains(&attempt.started))
+                {
                     let at = attempt.started;
                     return Err(format!("{address} got an attempt at {at:?}, open: {}", self.outline()));
                 }
@@ -147,10 +156,13 @@ impl Evidence {
                     since_start(next) + late
                 });
                 let returned = |attempt: &AttemptRecord| matches!(attempt.end, Some((AttemptEnd::Aborted, _)));
-                let within = attempts.iter().filter(|attempt| (from..until).contains(&attempt.started));
-                let probes = within.filter(|attempt| !returned(attempt)).count();
+                let within = attempts.iter().filter(|(_, attempt)| (from..until).contains(&attempt.started));
+                let probes = within.filter(|(_, attempt)| !returned(attempt)).count();
                 if probes > PERMITS {
-                    return Err(format!("{probes} probes with {PERMITS} permits on {address} from {from:?}: {}", self.outline()));
+                    return Err(format!(
+                        "{probes} probes with {PERMITS} permits on {address} from {from:?}: {}",
+                        self.outline()
+                    ));
                 }
             }
         }
@@ -172,7 +184,7 @@ impl Evidence {
     pub(crate) fn counted(&self) -> Vec<(&plimsoll_snapshot::Endpoint, (u64, u64))> {
         let happened = |address: &str| {
             let (mut requests, mut failures) = (0, 0);
-            for attempt in self.attempts.get(address).map_or(&[][..], Vec::as_slice) {
+            for (_, attempt) in self.attempts.get(address).map_or(&[][..], Vec::as_slice) {
                 let end = attempt.end.map_or(AttemptEnd::Lost, |(end, _)| end);
                 requests += u64::from(end != AttemptEnd::Aborted);
                 failures += u64::from(!matches!(end, AttemptEnd::Aborted | AttemptEnd::Status(200)));
@@ -180,6 +192,12 @@ impl Evidence {
             (requests, failures)
         };
         self.snapshot.pools[0].endpoints.iter().map(|endpoint| (endpoint, happened(&endpoint.address))).collect()
+    }
+
+    /// How many attempts on an endpoint one worker began in a time.
+    pub(crate) fn attempts_of(&self, worker: usize, address: &str, time: Range<Duration>) -> u64 {
+        let all = self.attempts.get(address).map_or(&[][..], Vec::as_slice);
+        all.iter().filter(|(of, attempt)| *of == worker && time.contains(&attempt.started)).count() as u64
     }
 
     /// How often a circuit changed to a state.

@@ -129,6 +129,10 @@ pub(crate) struct Case {
     pub(crate) exchanges: Vec<Exchange>,
     /// What the cluster for calls answers.
     pub(crate) calls: Vec<Answer>,
+    /// Before it, on both sides.
+    pub(crate) pause: Duration,
+    /// Its VM is lost, so no stream will be deleted.
+    pub(crate) lost: bool,
     /// Wait for so many lines that contain this, after the exchanges.
     pub(crate) until: Option<(&'static str, usize)>,
 }
@@ -136,7 +140,7 @@ pub(crate) struct Case {
 impl Case {
     /// A plain GET; the script's lines are `root-id callback operation…`.
     pub(crate) fn new(name: &'static str, script: &str) -> Self {
-        Self { name, script: script.to_owned(), exchanges: Vec::new(), calls: Vec::new(), until: None }
+        Self { name, script: script.to_owned(), exchanges: Vec::new(), calls: Vec::new(), pause: Duration::ZERO, lost: false, until: None }
     }
 
     pub(crate) fn exchange(mut self, request: Request, answers: impl IntoIterator<Item = Answer>) -> Self {
@@ -154,6 +158,18 @@ impl Case {
 
     pub(crate) fn calls(mut self, answers: impl IntoIterator<Item = Answer>) -> Self {
         self.calls = answers.into_iter().collect();
+        self
+    }
+
+    /// Lets time pass first.
+    pub(crate) fn after(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// Says that its VM is lost.
+    pub(crate) fn losing_the_vm(mut self) -> Self {
+        self.lost = true;
         self
     }
 
@@ -268,8 +284,6 @@ pub(crate) enum End {
     Hang,
     /// What comes is not HTTP.
     Garbage,
-    /// Nobody listens.
-    Refuse,
 }
 
 impl Answer {

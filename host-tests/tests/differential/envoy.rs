@@ -11,8 +11,10 @@ use crate::trace::{Line, Names, Trace};
 /// For a callback that comes a little later than the answer.
 const SOON: Duration = Duration::from_millis(1_500);
 /// A client waits no longer.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1_600);
 const POLL: Duration = Duration::from_millis(4);
+/// A call takes so long, so that a request that does not wait for it is over before.
+pub(crate) const CALL: Duration = Duration::from_millis(40);
 /// What the guests may call.
 pub(crate) const CALLS: &str = "calls";
 
@@ -46,9 +48,10 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
     let mut reader = Reader { envoy, read: 0, names: &endpoints.names };
     let mut traces = vec![Trace::new(reader.lines())];
     for case in &scene.cases {
+        tokio::time::sleep(case.pause).await;
         let mut clients = Vec::new();
         let mut lines = Vec::new();
-        endpoints.calls.answer_with(case.calls.iter().map(answer_steps));
+        endpoints.calls.answer_with(case.calls.iter().map(|answer| answer_steps(&answer.clone().after(answer.delay + CALL))));
         for exchange in case.traffic() {
             let script = |answer: &Answer| answer_steps(answer);
             let (to_a, to_b) = targets(&exchange);
@@ -56,7 +59,12 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
             endpoints.b.answer_with(to_b.into_iter().map(script));
             let steps = request_steps(&exchange.request, case, &endpoints.names);
             clients.push(show(&send(reader.envoy.public(), &steps, PATIENCE).await));
-            reader.settle(&mut lines).await;
+            if case.lost {
+                tokio::time::sleep(GAP).await;
+                lines.extend(reader.lines());
+            } else {
+                reader.settle(&mut lines).await;
+            }
         }
         if let Some((text, times)) = case.until {
             reader
@@ -75,7 +83,7 @@ fn configuration(scene: &Scene, endpoints: &Endpoints) -> ChainConfig {
         root_id: filter.root_id.into(),
         vm_id: filter.vm_id.into(),
         vm_configuration: scene.vm_configuration.into(),
-        configuration: scene.configuration(filter.root_id),
+        configuration: endpoints.names.fill(scene.configuration(filter.root_id)),
         failure_policy: filter.policy,
     };
     let mut config = ChainConfig::new(workspace_root().join("target/test/probe.wasm")).expect("free ports");
@@ -119,7 +127,7 @@ fn answer_steps(answer: &Answer) -> Vec<Step> {
     match answer.end {
         End::Close => steps.push(Step::Close),
         End::Reset => steps.push(Step::Reset),
-        End::Hang | End::Refuse => steps.push(Step::Hang),
+        End::Hang => steps.push(Step::Hang),
         End::Garbage => steps.extend([Step::Send(b"this is no answer\r\n\r\n".to_vec()), Step::Close]),
         End::Whole | End::Cut => {
             let mut head = format!("HTTP/1.1 {} Whatever\r\n", answer.status);

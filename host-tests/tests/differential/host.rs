@@ -8,8 +8,11 @@ use plimsoll_host_tests::host::proxy::{self, Attempt, Behaviour, CallAnswer, Pro
 use plimsoll_host_tests::host::{Guest, Headers, HttpReply, Plugin, World};
 
 use crate::case::{Answer, Body, Case, End, Exchange, Filter, GAP, Request, Scene};
-use crate::envoy::CALLS;
+use crate::envoy::{CALL, CALLS, PATIENCE};
 use crate::trace::{Line, Names, Trace};
+
+/// Level of the probe's lines.
+const INFO: u32 = 2;
 
 /// Runs a scene: the trace of its start, then one trace for each case.
 pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
@@ -19,6 +22,7 @@ pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
     let mut read = 0;
     let mut traces = vec![Trace::new(lines(proxy.world(), &mut read, names))];
     for case in &scene.cases {
+        proxy.run_for(case.pause);
         let mut clients = Vec::new();
         let mut seen = Vec::new();
         let mut calls = case.calls.clone().into_iter();
@@ -72,7 +76,7 @@ fn setup(scene: &Scene, guest: &Guest, names: &Names) -> Setup {
             vm_id = filter.vm_id;
             setup = setup.guest(guest, vm_id).vm_configuration(scene.vm_configuration);
         }
-        let plugin = Plugin::new(filter.root_id, scene.configuration(filter.root_id));
+        let plugin = Plugin::new(filter.root_id, names.fill(scene.configuration(filter.root_id)));
         setup = if upstream { setup.upstream(plugin) } else { setup.downstream(plugin) };
     }
     setup
@@ -107,7 +111,6 @@ fn answer(endpoint: &str, answer: Option<Answer>) -> proxy::Answer {
         End::Whole => Behaviour::Respond { status, latency },
         End::Cut => Behaviour::Truncate { status, latency, body_time },
         End::Hang => Behaviour::Hang,
-        End::Refuse => Behaviour::Refuse,
         End::Close | End::Reset => Behaviour::Reset { after: latency },
         End::Garbage => Behaviour::Garbage { after: latency },
     };
@@ -138,7 +141,9 @@ fn headers(answer: &Answer) -> Vec<(String, String)> {
 
 fn call_answer(answer: Option<Answer>) -> CallAnswer {
     let Some(answer) = answer else { return CallAnswer::status(200, 0).header("content-length", "0") };
-    let after_ms = answer.delay.as_millis() as u64;
+    let chunks = if let Body::Chunks(chunks) = &answer.body { chunks.len() as u32 + 1 } else { 0 };
+    let after = CALL + answer.delay + GAP * chunks;
+    let after_ms = after.as_millis() as u64;
     let body = match &answer.body {
         Body::None => String::new(),
         Body::Length(text) => text.clone(),
@@ -150,17 +155,18 @@ fn call_answer(answer: Option<Answer>) -> CallAnswer {
             headers(&answer).iter().for_each(|(name, value)| reply.headers.add(name, value));
             answer.trailers.iter().for_each(|(name, value)| reply.trailers.add(name, value));
             reply.body = body.into_bytes();
-            CallAnswer { after: answer.delay, reply }
+            CallAnswer { after, reply }
         }
         End::Cut => CallAnswer::cut(after_ms),
-        End::Hang | End::Refuse => CallAnswer::status(200, 3_600_000),
+        End::Hang => CallAnswer::status(200, 3_600_000),
         End::Close | End::Reset | End::Garbage => CallAnswer::unreachable(after_ms),
     }
 }
 
 fn fetch(proxy: &mut Proxy, case: &Case, exchange: &Exchange, names: &Names) -> String {
-    let outcome = proxy.fetch(request(&exchange.request, case, names));
+    let id = proxy.submit(request(&exchange.request, case, names));
     proxy.run_until_idle();
+    let outcome = proxy.outcome(id).expect("an idle proxy has ended its requests");
     let Some(status) = outcome.status else { return "nothing".into() };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let pairs = |headers: &Headers| -> Vec<(String, String)> {
@@ -196,7 +202,13 @@ fn request(request: &Request, case: &Case, names: &Names) -> proxy::Request {
         Body::Chunks(_) => {}
     }
     headers.add("x-forwarded-proto", "http");
-    let mut whole = proxy::Request { headers, abort_after: request.abort_after, ..proxy::Request::default() };
+    // A client counts from its last piece on.
+    let sending = match &request.body {
+        Body::Chunks(chunks) => GAP * (chunks.len() as u32 + 1),
+        _ => Duration::ZERO,
+    };
+    let abort_after = Some(request.abort_after.map_or(PATIENCE, |after| sending + after));
+    let mut whole = proxy::Request { headers, abort_after, ..proxy::Request::default() };
     whole = match &request.body {
         Body::None => whole,
         Body::Length(text) => whole.body(text),
@@ -206,11 +218,13 @@ fn request(request: &Request, case: &Case, names: &Names) -> proxy::Request {
 }
 
 fn lines(world: &World, read: &mut usize, names: &Names) -> Vec<Line> {
-    let fresh = world.log_since(*read);
+    let mut fresh = world.log_since(*read);
     *read += fresh.len();
+    // Envoy shows what its level allows, and of a message with several lines the first stands behind the thread.
+    fresh.retain(|line| line.level >= INFO);
     let thread = |vm: &str| {
         let thread = vm.split('.').next().unwrap_or(vm).replace("worker-", "");
         if thread == "canary" { "main".to_owned() } else { thread }
     };
-    fresh.iter().map(|line| Line::new(&thread(&line.vm), &line.message, names)).collect()
+    fresh.iter().map(|line| Line::new(&thread(&line.vm), line.message.lines().next().unwrap_or_default(), names)).collect()
 }

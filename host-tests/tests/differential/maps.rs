@@ -92,11 +92,31 @@ fn in_phase() {
         .case(Case::new(
             "setting all pairs",
             r#"
-            down request_headers set_pairs 0 p":method|POST|:path|/set|:authority|elsewhere|:scheme|http|x-a|1|X-B|2|x-a|3"
+            down request_headers set_pairs 0 p":method|POST|:path|/set|:authority|elsewhere|:scheme|http|x-forwarded-proto|http|x-endpoint|{a}|x-a|1|X-B|2|x-a|3"
             down request_headers get_pairs 0
             up request_headers get_pairs 0
             down response_headers set_pairs 2 p":status|202|x-only|1"
             down response_headers get_pairs 2"#,
+        ))
+        .case(Case::new(
+            "setting pairs without a scheme",
+            r#"down request_headers set_pairs 0 p":method|GET|:path|/set|:authority|elsewhere|x-forwarded-proto|http|x-endpoint|{a}""#,
+        ))
+        .case(Case::new(
+            "setting pairs without a protocol",
+            r#"down request_headers set_pairs 0 p":method|GET|:path|/set|:authority|elsewhere|:scheme|http|x-endpoint|{a}""#,
+        ))
+        .case(Case::new(
+            "setting pairs without a host",
+            r#"down request_headers set_pairs 0 p":method|GET|:path|/set|:scheme|http|x-forwarded-proto|http|x-endpoint|{a}""#,
+        ))
+        .case(Case::new(
+            "setting pairs without a path",
+            r#"down request_headers set_pairs 0 p":method|GET|:authority|elsewhere|:scheme|http|x-forwarded-proto|http|x-endpoint|{a}""#,
+        ))
+        .case(Case::new(
+            "setting pairs without a method",
+            r#"down request_headers set_pairs 0 p":path|/|:authority|elsewhere|:scheme|http|x-forwarded-proto|http|x-endpoint|{a}""#,
         ))
         .case(Case::new(
             "pseudo-headers",

@@ -13,7 +13,7 @@ fn in_the_request_phase() {
             down request_headers answer 1
             down response_headers get_pairs 2
             down response_body get_buffer 1 0 100
-            down log ~get_pairs 2"#,
+            down log get_pairs 2"#,
         ))
         .case(Case::new(
             "reply and go on",

@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::Core;
 use super::chain::{Chain, Key, Piece};
 use super::events::{Event, FromUpstream};
-use super::flow::{LATE, Routed, RouterReply, flags};
+use super::flow::Routed;
 use super::info::AttemptInfo;
 use super::model::{Answer, Attempt, AttemptEnd, AttemptRecord, Behaviour, RequestId, Source};
 use super::policy::Failed;
+use super::replies::{LATE, RouterReply, flags};
 use crate::host::context::Facts;
 use crate::host::{Body as Side, Headers};
 

@@ -15,11 +15,11 @@ use super::flow::Exchange;
 use super::model::{CallScript, Outcome, Request, RequestId};
 use super::preempt::Preemptor;
 use super::setup::Setup;
-use super::threads::{Slot, thread_name};
+use super::threads::{Slot, new_vm, thread_name};
 use crate::host::{Costs, Headers, Map, Rng, StartError, Vm, VmError, World};
 
 pub(super) struct Core {
-    pub(super) setup: Setup,
+    pub(super) setup: Rc<Setup>,
     pub(super) world: World,
     pub(super) rng: RefCell<Rng>,
     pub(super) slots: Vec<Slot>,
@@ -67,15 +67,18 @@ impl Core {
     }
 
     pub(super) fn new(setup: Setup, preemptor: Preemptor) -> Result<Rc<Self>, StartError> {
+        let setup = Rc::new(setup);
         let world = World::new(setup.profile.clone());
         world.trace().record(setup.trace);
         world.set_random_seed(setup.seed);
         let threads = setup.workers + 1;
         let mut slots = Vec::new();
+        for group in 0..setup.groups.len() {
+            // Envoy makes one VM of each kind only to see that it can be made, and copies it for the others.
+            drop(new_vm(&setup, &world, "main", group)?);
+        }
         for thread in 0..threads {
-            for group in 0..setup.groups.len() {
-                slots.push(Slot::new(&setup, &world, thread, group)?);
-            }
+            slots.extend((0..setup.groups.len()).map(|group| Slot::new(&setup, &world, thread, group)));
         }
         let core = Rc::new(Self {
             rng: RefCell::new(Rng::new(setup.seed)),

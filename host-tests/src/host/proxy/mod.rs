@@ -17,6 +17,7 @@ mod info;
 mod model;
 mod policy;
 mod preempt;
+mod replies;
 mod setup;
 mod threads;
 

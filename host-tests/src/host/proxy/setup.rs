@@ -57,6 +57,8 @@ pub(crate) struct Link {
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub(crate) groups: Vec<Group>,
+    /// Where the next plugin belongs.
+    group: usize,
     pub(crate) workers: usize,
     pub(crate) seed: u64,
     pub(crate) profile: Profile,
@@ -85,6 +87,7 @@ impl Setup {
         let group = Group { guest: guest.clone(), vm_id: "plimsoll".to_owned(), vm_configuration: Vec::new() };
         Self {
             groups: vec![group],
+            group: 0,
             workers: 1,
             seed: 0,
             profile: Profile::envoy(),
@@ -130,25 +133,26 @@ impl Setup {
         self.profile(cas)
     }
 
-    /// The plugins named after this are of another `.wasm`, with VMs and shared data of its own.
+    /// The plugins named after this are of this `.wasm` and share data under this name. They share VMs with plugins
+    /// named before that had the same of both.
     pub fn guest(mut self, guest: &Guest, vm_id: &str) -> Self {
-        self.groups.push(Group { guest: guest.clone(), vm_id: vm_id.to_owned(), vm_configuration: Vec::new() });
+        let known = self.groups.iter().position(|group| group.vm_id == vm_id && group.guest.is(guest));
+        self.group = known.unwrap_or(self.groups.len());
+        if known.is_none() {
+            self.groups.push(Group { guest: guest.clone(), vm_id: vm_id.to_owned(), vm_configuration: Vec::new() });
+        }
         self
     }
 
-    /// Name under which the VMs of the plugins share data; `plimsoll` unless set.
+    /// Name under which these VMs share data; `plimsoll` unless set.
     pub fn vm_id(mut self, vm_id: &str) -> Self {
-        if let Some(group) = self.groups.last_mut() {
-            vm_id.clone_into(&mut group.vm_id);
-        }
+        vm_id.clone_into(&mut self.groups[self.group].vm_id);
         self
     }
 
-    /// The VM configuration of the plugins named after this.
+    /// The VM configuration of the VMs that the plugins named after this get.
     pub fn vm_configuration(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        if let Some(group) = self.groups.last_mut() {
-            group.vm_configuration = bytes.as_ref().to_vec();
-        }
+        self.groups[self.group].vm_configuration = bytes.as_ref().to_vec();
         self
     }
 
@@ -173,7 +177,7 @@ impl Setup {
     }
 
     fn link(&self, plugin: Plugin) -> Link {
-        Link { group: self.groups.len() - 1, plugin, policy: self.failure_policy }
+        Link { group: self.group, plugin, policy: self.failure_policy }
     }
 
     /// The cluster's name and its endpoints, as `ip:port`.

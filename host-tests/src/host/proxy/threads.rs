@@ -3,7 +3,8 @@
 //! A plugin starts in a canary VM that is thrown away, then on the main thread, then on each worker. What the canary
 //! wrote to shared data and metrics stays. An update adds a root to each VM; the old root ticks until it is drained.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, LazyCell, RefCell};
+use std::rc::Rc;
 
 use super::Core;
 use super::events::Event;
@@ -21,7 +22,8 @@ pub(super) struct Slot {
     pub(super) name: String,
     pub(super) thread: usize,
     group: usize,
-    pub(super) vm: RefCell<Vm>,
+    /// Made when its first plugin starts: Envoy's main thread gets its VM after the canary, workers get theirs later.
+    pub(super) vm: LazyCell<RefCell<Vm>, Box<dyn FnOnce() -> RefCell<Vm>>>,
     /// Plugins with their roots, the one that serves new streams last.
     roots: RefCell<Vec<(String, u32)>>,
     pub(super) next_tick: Cell<Option<u64>>,
@@ -30,13 +32,19 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(setup: &Setup, world: &World, thread: usize, group: usize) -> Result<Self, StartError> {
+    /// A place for a VM that can be made: of each group one was made before.
+    pub(super) fn new(setup: &Rc<Setup>, world: &World, thread: usize, group: usize) -> Self {
         let of = thread_name(thread);
         let name = if group == 0 { of } else { format!("{of}.{group}") };
-        let vm = RefCell::new(new_vm(setup, world, &name, group)?);
+        let (spec, world, vm_name) = (Rc::clone(setup), world.clone(), name.clone());
+        let vm: Box<dyn FnOnce() -> RefCell<Vm>> = Box::new(move || {
+            let vm = new_vm(&spec, &world, &vm_name, group);
+            RefCell::new(vm.unwrap_or_else(|error| panic!("{vm_name} cannot do what its predecessors could: {error}")))
+        });
+        let vm = LazyCell::new(vm);
         let (roots, next_tick) = (RefCell::default(), Cell::new(None));
         let (loaded_ns, reload_ns) = (Cell::new(0), Cell::new(RELOAD_AFTER_NS));
-        Ok(Self { name, thread, group, vm, roots, next_tick, loaded_ns, reload_ns })
+        Self { name, thread, group, vm, roots, next_tick, loaded_ns, reload_ns }
     }
 }
 
@@ -151,7 +159,7 @@ pub(crate) fn thread_name(thread: usize) -> String {
 }
 
 /// A VM of a group for a thread.
-fn new_vm(setup: &Setup, world: &World, name: &str, group: usize) -> Result<Vm, StartError> {
+pub(super) fn new_vm(setup: &Setup, world: &World, name: &str, group: usize) -> Result<Vm, StartError> {
     let spec = &setup.groups[group];
     let mut vm = Vm::new(&spec.guest, name, &spec.vm_id, world)?;
     vm.set_clusters(setup.call_clusters.iter().cloned().chain([setup.cluster.clone()]));

@@ -8,9 +8,7 @@ use crate::compare::compare;
 /// What both sides read wherever it may be known.
 fn reads() -> String {
     let mut script = String::new();
-    for (who, callbacks) in
-        [("up", vec!["request_headers", "response_headers", "done"]), ("down", vec!["response_headers", "log", "done"])]
-    {
+    for (who, callbacks) in [("up", vec!["request_headers", "response_headers", "done"]), ("down", vec!["response_headers", "log", "done"])] {
         for callback in callbacks {
             for path in [
                 "response.code",
@@ -41,16 +39,11 @@ fn outcomes(scene: Scene) -> Scene {
         .case(case("no http").exchange(Request::get("/").to("a,a,a"), vec![Answer::instead(End::Garbage); 3]))
         .case(case("cut off").answer(Answer::chunks(&["a"]).ending(End::Cut)))
         .case(case("a length cut off").answer(Answer::ok().body("half").ending(End::Cut)))
-<<<<<<< HEAD
-        .case(case("no answer").exchange(Request::get("/"), vec![Answer::instead(End::Hang); 3]))
-        .case(case("the client leaves").exchange(Request::get("/").aborting(slow), [Answer::instead(End::Hang)]))
-=======
         .case(case("no answer").exchange(Request::get("/").to("a,a,a"), vec![Answer::instead(End::Hang); 3]))
         .case(
             case("the client leaves")
                 .exchange(Request::get("/").aborting(slow), [Answer::instead(End::Hang)]),
         )
->>>>>>> main
         .case(
             case("the client leaves in the body").exchange(
                 Request::get("/").aborting(slow),
@@ -86,26 +79,12 @@ fn with_retries() {
                 .exchange(Request::post("again").to("a,b"), [Answer::status(503), Answer::ok()]),
         )
         .case(
-            Case::new(
-                "chunks and trailers are sent again",
-                "up request_body get_buffer 0 0 100\nup request_trailers get_pairs 1",
-            )
-            .exchange(
-                Request::chunks(&["once", "more"]).trailer("t", "1").to("a,b"),
-                [Answer::status(503), Answer::ok()],
-            ),
+            Case::new("chunks and trailers are sent again", "up request_body get_buffer 0 0 100\nup request_trailers get_pairs 1")
+                .exchange(Request::chunks(&["once", "more"]).trailer("t", "1").to("a,b"), [Answer::status(503), Answer::ok()]),
         )
         .case(
-<<<<<<< HEAD
-            Case::new(
-                "each attempt has its own headers",
-                "up request_headers add_header 0 \"x-up\" \"1\"\nup request_headers get_pairs 0",
-            )
-            .exchange(Request::get("/").to("a,b"), [Answer::status(503), Answer::ok()]),
-=======
             Case::new("each attempt has its own headers", "up request_headers add_header 0 \"x-up\" \"1\"\nup request_headers remove_header 0 \"x-envoy-expected-rq-timeout-ms\"\nup request_headers get_pairs 0")
                 .exchange(Request::get("/").to("a,b"), [Answer::status(503), Answer::ok()]),
->>>>>>> main
         );
     compare(&scene);
 }
@@ -116,10 +95,7 @@ fn with_a_timeout_for_each_try() {
     (scene.retries, scene.timeout) = (1, Duration::from_secs(1));
     scene.per_try_timeout = Some(Duration::from_millis(120));
     let scene = scene
-        .case(
-            Case::new("both tries hang", &reads())
-                .exchange(Request::get("/").to("a,b"), vec![Answer::instead(End::Hang); 2]),
-        )
+        .case(Case::new("both tries hang", &reads()).exchange(Request::get("/").to("a,b"), vec![Answer::instead(End::Hang); 2]))
         .case(
             Case::new("the second try answers", &reads())
                 .exchange(Request::get("/").to("a,b"), [Answer::instead(End::Hang), Answer::ok()]),

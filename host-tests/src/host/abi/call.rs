@@ -7,6 +7,7 @@ use wasmtime::{Caller, Memory};
 
 use super::HostCall;
 use crate::host::Status;
+use crate::host::state::CALL_COST;
 use crate::host::trace::show;
 use crate::host::vm::VmState;
 
@@ -94,12 +95,15 @@ pub(super) fn run_as<S: std::fmt::Display>(
     body: impl FnOnce(&mut Call<'_, '_>) -> wasmtime::Result<(i32, S)>,
 ) -> wasmtime::Result<i32> {
     let state = caller.data_mut();
-    state.calls.push(host_call);
+    state.calls.count(host_call);
     if !state.restricted.allows(host_call) {
         return Err(wasmtime::Error::msg(format!("{} is not allowed here", host_call.name())));
     }
     if !state.profile.serves(host_call) {
         return Err(wasmtime::Error::msg(format!("{} is not implemented by this host", host_call.name())));
+    }
+    if !state.spend(CALL_COST) {
+        return Err(over_budget());
     }
     // Without a memory the guest is still being instantiated: its start function ran too early to be served.
     let Some(memory) = state.memory else {
@@ -120,6 +124,10 @@ pub(super) fn run_as<S: std::fmt::Display>(
         state.world.note(&state.name, || format!("  {}({detail}) = {shown}", host_call.name()));
     }
     Ok(code)
+}
+
+fn over_budget() -> wasmtime::Error {
+    wasmtime::Error::msg("the host calls of one callback cost more than any guest needs")
 }
 
 /// Checked access to the guest's memory.
@@ -174,14 +182,13 @@ impl Call<'_, '_> {
     pub(super) fn check(&mut self, slice: Slice) -> Outcome {
         peek(self.memory.data(&*self.caller), slice)?;
         self.note_bytes(slice);
-        Ok(())
+        if self.state_mut().spend(u64::from(slice.1)) { Ok(()) } else { Err(Fault::Trap(over_budget())) }
     }
 
     /// Copies what the guest points at.
     pub(super) fn read(&mut self, slice: Slice) -> Result<Vec<u8>, Fault> {
-        let bytes = peek(self.memory.data(&*self.caller), slice)?.to_vec();
-        self.note(|| show(&bytes));
-        Ok(bytes)
+        self.check(slice)?;
+        Ok(peek(self.memory.data(&*self.caller), slice)?.to_vec())
     }
 
     /// As [`Call::read`], for what has to be text.

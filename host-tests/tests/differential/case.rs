@@ -129,6 +129,10 @@ pub(crate) struct Case {
     pub(crate) exchanges: Vec<Exchange>,
     /// What the cluster for calls answers.
     pub(crate) calls: Vec<Answer>,
+    /// A new configuration for the first downstream filter, before its traffic.
+    pub(crate) update: Option<&'static str>,
+    /// Why both sides differ here, where they do and may.
+    pub(crate) differs: Option<&'static str>,
     /// Before it, on both sides.
     pub(crate) pause: Duration,
     /// Its VM is lost, so no stream will be deleted.
@@ -145,6 +149,8 @@ impl Case {
             script: script.to_owned(),
             exchanges: Vec::new(),
             calls: Vec::new(),
+            update: None,
+            differs: None,
             pause: Duration::ZERO,
             lost: false,
             until: None,
@@ -166,6 +172,18 @@ impl Case {
 
     pub(crate) fn calls(mut self, answers: impl IntoIterator<Item = Answer>) -> Self {
         self.calls = answers.into_iter().collect();
+        self
+    }
+
+    /// Gives the first downstream filter a new configuration.
+    pub(crate) fn updating(mut self, configuration: &'static str) -> Self {
+        self.update = Some(configuration);
+        self
+    }
+
+    /// Lists a difference between Envoy and the host with its reason. Where there is none any more, the test fails.
+    pub(crate) fn differing_because(mut self, reason: &'static str) -> Self {
+        self.differs = Some(reason);
         self
     }
 

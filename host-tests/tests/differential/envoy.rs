@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use plimsoll_host_tests::bed::envoy::Update;
 use plimsoll_host_tests::bed::wire::{Endpoint, Received, Step, send};
 use plimsoll_host_tests::bed::{ChainConfig, Envoy, PluginSpec, ports, workspace_root};
 
@@ -43,7 +44,7 @@ impl Endpoints {
 
 /// Runs a scene: the trace of its start, then one trace for each case.
 pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
-    let config = configuration(scene, endpoints);
+    let mut config = configuration(scene, endpoints);
     let envoy = Envoy::start(&config, scene.workers).await.unwrap_or_else(|error| panic!("{error:#}"));
     let mut reader = Reader { envoy, read: 0, names: &endpoints.names };
     let mut traces = vec![Trace::new(reader.lines())];
@@ -51,6 +52,14 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
         tokio::time::sleep(case.pause).await;
         let mut clients = Vec::new();
         let mut lines = Vec::new();
+        if let Some(update) = case.update {
+            let before = std::mem::replace(&mut config.downstream[0].configuration, update.to_owned());
+            let verdict = reader.envoy.update(&config).await.unwrap_or_else(|error| panic!("{error:#}"));
+            clients.push(format!("{verdict:?}"));
+            if verdict == Update::Rejected {
+                config.downstream[0].configuration = before;
+            }
+        }
         endpoints
             .calls
             .answer_with(case.calls.iter().map(|answer| answer_steps(&answer.clone().after(answer.delay + CALL))));
@@ -94,6 +103,7 @@ fn configuration(scene: &Scene, endpoints: &Endpoints) -> ChainConfig {
     config.endpoints = ["a", "b", "dead"].map(|name| endpoints.names.address(name)).to_vec();
     config.call_clusters = vec![(CALLS.into(), endpoints.calls.address())];
     config.route = scene.route();
+    config.dynamic_listener = scene.cases.iter().any(|case| case.update.is_some());
     config
 }
 

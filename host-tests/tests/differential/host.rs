@@ -34,6 +34,10 @@ pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
         proxy.run_for(case.pause);
         let mut clients = Vec::new();
         let mut seen = Vec::new();
+        if let Some(update) = case.update {
+            let updated = proxy.update(&Plugin::new(scene.downstream[0].root_id, update));
+            clients.push(if updated.is_ok() { "Accepted" } else { "Rejected" }.to_owned());
+        }
         let mut calls = case.calls.clone().into_iter();
         proxy.set_call_script(CALLS, move |_, _| call_answer(calls.next()));
         for exchange in case.traffic() {

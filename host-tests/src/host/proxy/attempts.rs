@@ -302,7 +302,10 @@ impl Core {
         if failed && (self.may_retry(id, Failed::Status(status)) || !others.is_empty()) {
             self.end_attempt(id, number, AttemptEnd::Status(status));
             // Where another attempt runs beside it, that one may still answer.
-            return if others.is_empty() { self.retry(id) } else { () };
+            if others.is_empty() {
+                self.retry(id);
+            }
+            return;
         }
         if failed {
             self.give_up(id);

@@ -80,6 +80,11 @@ impl CallbackKind {
         self.shape().parameters
     }
 
+    /// Whether it answers with a word.
+    pub fn returns(self) -> bool {
+        self.shape().returns
+    }
+
     /// Its shape in one version of the ABI; `None` if that version does not have it.
     fn shape_in(self, version: AbiVersion) -> Option<Shape> {
         let shape = self.shape();

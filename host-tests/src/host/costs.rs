@@ -19,9 +19,9 @@ impl Default for CallCounts {
 }
 
 impl CallCounts {
-    pub(crate) fn count_all(&mut self, calls: &[HostCall]) {
-        for call in calls {
-            self.0[*call as usize] += 1;
+    pub(crate) fn add(&mut self, calls: &CallLog) {
+        for call in &calls.made {
+            self.0[*call as usize] += calls.counts[*call as usize];
         }
     }
 
@@ -44,6 +44,35 @@ impl CallCounts {
     /// Those that were made at all.
     pub fn iter(&self) -> impl Iterator<Item = (HostCall, u64)> {
         HostCall::ALL.iter().map(|call| (*call, self.get(*call))).filter(|(_, count)| *count > 0)
+    }
+}
+
+/// The host calls of the callback under way. Adding them up costs as much as there were kinds of them.
+#[derive(Debug)]
+pub(crate) struct CallLog {
+    counts: [u64; HostCall::COUNT],
+    made: Vec<HostCall>,
+}
+
+impl Default for CallLog {
+    fn default() -> Self {
+        Self { counts: [0; HostCall::COUNT], made: Vec::new() }
+    }
+}
+
+impl CallLog {
+    pub(crate) fn count(&mut self, call: HostCall) {
+        let count = &mut self.counts[call as usize];
+        if *count == 0 {
+            self.made.push(call);
+        }
+        *count += 1;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        for call in self.made.drain(..) {
+            self.counts[call as usize] = 0;
+        }
     }
 }
 
@@ -96,11 +125,11 @@ pub struct Costs {
 }
 
 impl Costs {
-    pub(crate) fn add_callback(&mut self, kind: CallbackKind, fuel: u64, host_calls: &[HostCall]) {
+    pub(crate) fn add_callback(&mut self, kind: CallbackKind, fuel: u64, host_calls: &CallLog) {
         let cost = self.callbacks.entry(kind).or_default();
         cost.calls += 1;
         cost.fuel += fuel;
-        cost.host_calls.count_all(host_calls);
+        cost.host_calls.add(host_calls);
     }
 
     pub(crate) fn add_stream(&mut self, root_id: &str, cost: &StreamCost) {

@@ -4,14 +4,23 @@ use std::collections::BTreeMap;
 
 use wasmtime::{Memory, StoreLimits, StoreLimitsBuilder, TypedFunc};
 
-use super::abi::{HostCall, Restriction};
+use super::abi::Restriction;
 use super::context::{Root, Stream};
+use super::costs::CallLog;
 use super::metrics::MetricIds;
 use super::vm::Action;
 use super::{AbiVersion, Headers, Profile, Status, World};
 
 /// As in Envoy.
 pub(crate) const MEMORY_LIMIT: usize = 1 << 30;
+
+/// What the host calls of one callback may cost: one for each byte that the guest hands over, [`CALL_COST`] for each call.
+///
+/// Without it a guest that calls the host in an endless loop would fill the host's memory with actions, log lines and
+/// values long before it ran out of fuel.
+pub(crate) const CALLBACK_BUDGET: u64 = 256 << 20;
+/// Of each host call.
+pub(crate) const CALL_COST: u64 = 64;
 
 /// What the host keeps for one VM.
 pub(crate) struct VmState {
@@ -32,9 +41,13 @@ pub(crate) struct VmState {
     pub(crate) effective: Option<u32>,
     /// A local response was sent in this callback: whatever the guest answers, the stream does not go on.
     pub(crate) stop_iteration: bool,
+    /// The guest's allocator trapped in this callback: the callback goes on, and the VM is lost when it returns.
+    pub(crate) allocator_trap: Option<String>,
     pub(crate) restricted: Restriction,
-    /// The host calls of the callback under way, in order.
-    pub(crate) calls: Vec<HostCall>,
+    /// The host calls of the callback under way.
+    pub(crate) calls: CallLog,
+    /// What they may still cost.
+    pub(crate) budget: u64,
     pub(crate) memory: Option<Memory>,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
     pub(crate) tokens: Tokens,
@@ -86,13 +99,22 @@ impl VmState {
             current: 0,
             effective: None,
             stop_iteration: false,
+            allocator_trap: None,
             restricted: Restriction::Start,
-            calls: Vec::new(),
+            calls: CallLog::default(),
+            budget: CALLBACK_BUDGET,
             memory: None,
             allocate: None,
             tokens: Tokens { http: 0, grpc_call: 1, grpc_stream: 2 },
             limits: StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT).build(),
         }
+    }
+
+    /// Takes from the callback's budget; `false` if it is used up.
+    pub(crate) fn spend(&mut self, cost: u64) -> bool {
+        let left = self.budget.checked_sub(cost);
+        self.budget = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// The context that host calls are for: the effective one as long as it exists.

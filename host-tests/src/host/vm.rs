@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use wasmtime::{Instance, Store};
+use wasmtime::{Instance, Store, StoreLimitsBuilder};
 
 use super::abi::Restriction;
 use super::callbacks::{CallbackKind, Exports};
@@ -14,6 +14,7 @@ use super::connections::Side;
 use super::context::{Body, Map, Stream};
 use super::costs::Costs;
 use super::grpc::{GrpcCall, GrpcStart};
+use super::state::CALLBACK_BUDGET;
 pub(crate) use super::state::VmState;
 use super::{Guest, Headers, LoadError, World};
 
@@ -279,6 +280,24 @@ impl Vm {
         self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
     }
 
+    /// How far the guest's memory can grow; 1 GiB from the start, as in Envoy.
+    pub fn set_memory_limit(&mut self, bytes: usize) {
+        self.store.data_mut().limits = StoreLimitsBuilder::new().memory_size(bytes).build();
+    }
+
+    /// Bytes of the guest's memory, for tests that look behind its back; `None` beyond its end.
+    pub fn memory(&self, at: u32, len: usize) -> Option<&[u8]> {
+        let start = at as usize;
+        self.store.data().memory?.data(&self.store).get(start..start.checked_add(len)?)
+    }
+
+    /// As [`Vm::memory`], to change them.
+    pub fn memory_mut(&mut self, at: u32, len: usize) -> Option<&mut [u8]> {
+        let start = at as usize;
+        let memory = self.store.data().memory?;
+        memory.data_mut(&mut self.store).get_mut(start..start.checked_add(len)?)
+    }
+
     /// Runs one callback with any arguments, in any order. The answer is the guest's word, or the default of a
     /// callback that it does not export, or that the host never makes.
     pub fn raw(&mut self, kind: CallbackKind, args: &[u32]) -> Result<u32, VmError> {
@@ -292,6 +311,7 @@ impl Vm {
         let state = self.store.data_mut();
         (state.current, state.effective, state.stop_iteration) = (context, None, false);
         state.calls.clear();
+        state.budget = CALLBACK_BUDGET;
         state.world.note(&state.name, || format!("{}{args:?}", kind.name()));
         if let Err(error) = self.store.set_fuel(CALLBACK_FUEL) {
             return Err(self.die(kind, context, &error));
@@ -300,6 +320,9 @@ impl Vm {
             return Ok(kind.default_answer());
         };
         self.settle_costs(kind, context);
+        if let Some(trap) = self.store.data_mut().allocator_trap.take() {
+            return Err(self.die(kind, context, &wasmtime::Error::msg(trap)));
+        }
         let answer = answer.map_err(|error| self.die(kind, context, &error))?;
         let state = self.store.data();
         state.world.note(&state.name, || format!("{} → {answer}", kind.name()));
@@ -321,7 +344,7 @@ impl Vm {
         let state = self.store.data_mut();
         if let Some(stream) = state.streams.get_mut(&context) {
             stream.cost.fuel += fuel;
-            stream.cost.host_calls.count_all(&state.calls);
+            stream.cost.host_calls.add(&state.calls);
         }
         self.costs.add_callback(kind, fuel, &state.calls);
     }

@@ -154,7 +154,7 @@ fn contexts() {
         .case(
             Case::new("the stream is gone before its answer", &call("request_headers"))
                 .calls([Answer::ok().after(Duration::from_millis(120))])
-                .until("delete", 2),
+                .until("< http_call_response", 1),
         )
         .case(
             Case::new(
@@ -162,7 +162,8 @@ fn contexts() {
                 &format!("{}\ndown request_headers answer 1", call("request_headers")),
             )
             .exchange(Request::get("/").aborting(Duration::from_millis(30)), [])
-            .calls([Answer::ok().after(Duration::from_millis(80))]),
+            .calls([Answer::ok().after(Duration::from_millis(80))])
+            .until("< http_call_response", 1),
         )
         .case(
             Case::new(

@@ -140,7 +140,15 @@ pub(crate) struct Case {
 impl Case {
     /// A plain GET; the script's lines are `root-id callback operation…`.
     pub(crate) fn new(name: &'static str, script: &str) -> Self {
-        Self { name, script: script.to_owned(), exchanges: Vec::new(), calls: Vec::new(), pause: Duration::ZERO, lost: false, until: None }
+        Self {
+            name,
+            script: script.to_owned(),
+            exchanges: Vec::new(),
+            calls: Vec::new(),
+            pause: Duration::ZERO,
+            lost: false,
+            until: None,
+        }
     }
 
     pub(crate) fn exchange(mut self, request: Request, answers: impl IntoIterator<Item = Answer>) -> Self {
@@ -218,7 +226,7 @@ pub(crate) enum Body {
     None,
     /// With its length, in one piece.
     Length(String),
-    /// In chunks, each [`GAP`] after what came before.
+    /// In chunks, each and the end [`GAP`] after what came before.
     Chunks(Vec<String>),
 }
 

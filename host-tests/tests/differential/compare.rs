@@ -17,6 +17,7 @@ pub(crate) fn compare(scene: &Scene) {
     let endpoints = runtime.block_on(Endpoints::start());
     let names: Vec<&str> = std::iter::once("start").chain(scene.cases.iter().map(|case| case.name)).collect();
     let kept = std::env::var_os(KEPT).map(|folder| Path::new(&folder).join(format!("{}.txt", scene.name)));
+    let started = std::time::Instant::now();
     let known = kept.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
     let truth = known.map(|text| text.split("\n\n").map(str::to_owned).collect()).unwrap_or_else(|| {
         let traces = runtime.block_on(envoy::run(scene, &endpoints));
@@ -32,6 +33,7 @@ pub(crate) fn compare(scene: &Scene) {
         }
         assert!(!truth.contains("makes no sense"), "{}: {name}\n{truth}", scene.name);
     }
+    println!("{}: Envoy took {:?}", scene.name, started.elapsed());
     let ours: Vec<String> = host::run(scene, &endpoints.names).iter().map(|trace| trace.text().join("\n")).collect();
     assert_eq!((truth.len(), ours.len()), (names.len(), names.len()), "a trace for each case of {}", scene.name);
     let mut differences = Vec::new();

@@ -51,7 +51,9 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
         tokio::time::sleep(case.pause).await;
         let mut clients = Vec::new();
         let mut lines = Vec::new();
-        endpoints.calls.answer_with(case.calls.iter().map(|answer| answer_steps(&answer.clone().after(answer.delay + CALL))));
+        endpoints
+            .calls
+            .answer_with(case.calls.iter().map(|answer| answer_steps(&answer.clone().after(answer.delay + CALL))));
         for exchange in case.traffic() {
             let script = |answer: &Answer| answer_steps(answer);
             let (to_a, to_b) = targets(&exchange);
@@ -155,11 +157,11 @@ fn message(mut head: String, body: &Body, trailers: &[(&str, &str)], whole: bool
     head.push_str("transfer-encoding: chunked\r\n\r\n");
     let mut steps = vec![Step::Send(head.into())];
     for chunk in chunks {
-        steps.extend([Step::Wait(GAP), Step::Send(format!("{:x}\r\n{chunk}\r\n", chunk.len()).into())]);
+        steps.extend([Step::Send(format!("{:x}\r\n{chunk}\r\n", chunk.len()).into()), Step::Wait(GAP)]);
     }
     if whole {
         let trailers: String = trailers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        steps.extend([Step::Wait(GAP), Step::Send(format!("0\r\n{trailers}\r\n").into())]);
+        steps.push(Step::Send(format!("0\r\n{trailers}\r\n").into()));
     }
     steps
 }

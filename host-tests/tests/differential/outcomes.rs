@@ -8,7 +8,9 @@ use crate::compare::compare;
 /// What both sides read wherever it may be known.
 fn reads() -> String {
     let mut script = String::new();
-    for (who, callbacks) in [("up", vec!["request_headers", "response_headers", "done"]), ("down", vec!["response_headers", "log", "done"])] {
+    for (who, callbacks) in
+        [("up", vec!["request_headers", "response_headers", "done"]), ("down", vec!["response_headers", "log", "done"])]
+    {
         for callback in callbacks {
             for path in [
                 "response.code",
@@ -21,7 +23,10 @@ fn reads() -> String {
             ] {
                 script.push_str(&format!("{who} {callback} get_property d\"{path}\"\n"));
             }
-            script.push_str(&format!("{who} {callback} ~get_property d\"upstream.local_address\"\n"));
+            // Before an answer it depends on whether the connection was used before.
+            if callback != "request_headers" {
+                script.push_str(&format!("{who} {callback} ~get_property d\"upstream.local_address\"\n"));
+            }
         }
     }
     script
@@ -32,18 +37,22 @@ fn outcomes(scene: Scene) -> Scene {
     let slow = Duration::from_millis(40);
     scene
         .case(case("an answer"))
-        .case(case("an error that the endpoint sends").exchange(Request::get("/").to("a,a,a"), vec![Answer::status(500); 3]))
+        .case(
+            case("an error that the endpoint sends")
+                .exchange(Request::get("/").to("a,a,a"), vec![Answer::status(500); 3]),
+        )
         .case(case("refused").exchange(Request::get("/").to("dead,dead,dead"), []))
-        .case(case("reset before headers").exchange(Request::get("/").to("a,a,a"), vec![Answer::instead(End::Reset); 3]))
-        .case(case("closed before headers").exchange(Request::get("/").to("a,a,a"), vec![Answer::instead(End::Close); 3]))
+        .case(
+            case("reset before headers").exchange(Request::get("/").to("a,a,a"), vec![Answer::instead(End::Reset); 3]),
+        )
+        .case(
+            case("closed before headers").exchange(Request::get("/").to("a,a,a"), vec![Answer::instead(End::Close); 3]),
+        )
         .case(case("no http").exchange(Request::get("/").to("a,a,a"), vec![Answer::instead(End::Garbage); 3]))
         .case(case("cut off").answer(Answer::chunks(&["a"]).ending(End::Cut)))
         .case(case("a length cut off").answer(Answer::ok().body("half").ending(End::Cut)))
         .case(case("no answer").exchange(Request::get("/").to("a,a,a"), vec![Answer::instead(End::Hang); 3]))
-        .case(
-            case("the client leaves")
-                .exchange(Request::get("/").aborting(slow), [Answer::instead(End::Hang)]),
-        )
+        .case(case("the client leaves").exchange(Request::get("/").aborting(slow), [Answer::instead(End::Hang)]))
         .case(
             case("the client leaves in the body").exchange(
                 Request::get("/").aborting(slow),
@@ -95,7 +104,10 @@ fn with_a_timeout_for_each_try() {
     (scene.retries, scene.timeout) = (1, Duration::from_secs(1));
     scene.per_try_timeout = Some(Duration::from_millis(120));
     let scene = scene
-        .case(Case::new("both tries hang", &reads()).exchange(Request::get("/").to("a,b"), vec![Answer::instead(End::Hang); 2]))
+        .case(
+            Case::new("both tries hang", &reads())
+                .exchange(Request::get("/").to("a,b"), vec![Answer::instead(End::Hang); 2]),
+        )
         .case(
             Case::new("the second try answers", &reads())
                 .exchange(Request::get("/").to("a,b"), [Answer::instead(End::Hang), Answer::ok()]),

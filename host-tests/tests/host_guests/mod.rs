@@ -1,6 +1,10 @@
 //! Small guests in WebAssembly text, for tests of the host itself.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[path = "../../fuzz/shared/puppet.rs"]
+pub(crate) mod puppet;
+pub(crate) mod stage;
+
 use plimsoll_host_tests::host::{Cas, Guest, LoadError, Vm, World};
 
 /// Memory, a bump allocator and the ABI version; the functions of a test go below.

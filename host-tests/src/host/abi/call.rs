@@ -7,6 +7,7 @@ use wasmtime::{Caller, Memory};
 
 use super::HostCall;
 use crate::host::Status;
+use crate::host::state::CALL_COST;
 use crate::host::trace::show;
 use crate::host::vm::VmState;
 
@@ -94,12 +95,15 @@ pub(super) fn run_as<S: std::fmt::Display>(
     body: impl FnOnce(&mut Call<'_, '_>) -> wasmtime::Result<(i32, S)>,
 ) -> wasmtime::Result<i32> {
     let state = caller.data_mut();
-    state.calls.push(host_call);
+    state.calls.count(host_call);
     if !state.restricted.allows(host_call) {
         return Err(wasmtime::Error::msg(format!("{} is not allowed here", host_call.name())));
     }
     if !state.profile.serves(host_call) {
         return Err(wasmtime::Error::msg(format!("{} is not implemented by this host", host_call.name())));
+    }
+    if !state.spend(CALL_COST) {
+        return Err(over_budget());
     }
     // Without a memory the guest is still being instantiated: its start function ran too early to be served.
     let Some(memory) = state.memory else {
@@ -120,6 +124,10 @@ pub(super) fn run_as<S: std::fmt::Display>(
         state.world.note(&state.name, || format!("  {}({detail}) = {shown}", host_call.name()));
     }
     Ok(code)
+}
+
+fn over_budget() -> wasmtime::Error {
+    wasmtime::Error::msg("the host calls of one callback cost more than any guest needs")
 }
 
 /// Checked access to the guest's memory.
@@ -174,14 +182,13 @@ impl Call<'_, '_> {
     pub(super) fn check(&mut self, slice: Slice) -> Outcome {
         peek(self.memory.data(&*self.caller), slice)?;
         self.note_bytes(slice);
-        Ok(())
+        if self.state_mut().spend(u64::from(slice.1)) { Ok(()) } else { Err(Fault::Trap(over_budget())) }
     }
 
     /// Copies what the guest points at.
     pub(super) fn read(&mut self, slice: Slice) -> Result<Vec<u8>, Fault> {
-        let bytes = peek(self.memory.data(&*self.caller), slice)?.to_vec();
-        self.note(|| show(&bytes));
-        Ok(bytes)
+        self.check(slice)?;
+        Ok(peek(self.memory.data(&*self.caller), slice)?.to_vec())
     }
 
     /// As [`Call::read`], for what has to be text.
@@ -241,7 +248,8 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// Memory from the guest's own allocator, checked to lie inside.
+    /// Memory from the guest's own allocator, checked to lie inside. As in Envoy, one that traps costs the guest this
+    /// answer at once, and its VM after the callback.
     pub(super) fn allocate(&mut self, size: u32) -> Result<u32, Fault> {
         let Some(allocate) = self.state().allocate.clone() else {
             return Err(Status::InternalFailure.into());
@@ -249,7 +257,15 @@ impl Call<'_, '_> {
         let restricted = std::mem::replace(&mut self.state_mut().restricted, Restriction::Allocate);
         let at = allocate.call(&mut *self.caller, size);
         self.state_mut().restricted = restricted;
-        match at.map_err(Fault::Trap)? {
+        let at = at.or_else(|trap| {
+            let state = self.state_mut();
+            if state.profile.is_ngx() {
+                return Err(Fault::Trap(trap));
+            }
+            state.allocator_trap.get_or_insert(trap.root_cause().to_string());
+            Ok(0)
+        })?;
+        match at {
             0 => Err(Status::InvalidMemoryAccess.into()),
             at => {
                 peek(self.memory.data(&*self.caller), Slice(at, size))?;

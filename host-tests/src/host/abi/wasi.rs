@@ -207,8 +207,7 @@ fn write(call: &mut Call<'_, '_>, file: u32, parts: u32, count: u32, written: u3
         if text.len().saturating_add(bytes.len()) > room {
             return Ok(errno::INVAL);
         }
-        let bytes = bytes.to_vec();
-        text.extend(bytes);
+        text.extend_from_slice(bytes);
     }
     let size = text.len() as u32;
     if text.last() == Some(&b'\n') {

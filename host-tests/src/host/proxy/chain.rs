@@ -10,7 +10,7 @@ use super::Core;
 use super::model::RequestId;
 use super::setup::{FailurePolicy, Link};
 use crate::host::context::Facts;
-use crate::host::{Body as Side, Flow, Headers, Map, Vm, VmError};
+use crate::host::{Body as Side, CallbackKind, Flow, Headers, Map, Vm, VmError};
 
 /// Which chain: of a request, or of one of its attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,9 @@ pub(super) struct Filter {
     started: bool,
     held: [Held; 2],
 }
+
+/// Headers of a request and of its answer, as they left the proxy.
+pub(super) type LoggedMaps = (Headers, Option<Headers>);
 
 /// The filters of a stream, in the order of the request.
 pub(super) type Chain = Vec<Filter>;
@@ -182,13 +185,17 @@ impl Core {
                 (flow, stopped, body.unwrap_or_default())
             }
         };
-        let slot = self.filter(key, index, |filter| {
+        let slot = self.filter(key, index, |filter| filter.slot)?;
+        // Written in the last callback of the body, where there were none.
+        let trailers = if end { self.vm(slot, |vm| vm.map(context, trailers_of(side))) } else { Headers::new() };
+        let trailers = Some(trailers).filter(|trailers| !trailers.is_empty());
+        self.filter(key, index, |filter| {
             let held = &mut filter.held[side as usize];
             held.end |= end;
             if stopped || flow == Flow::Pause || holding {
                 (held.hold, held.body) = (Hold::Body, Some(std::mem::take(&mut body)));
+                held.trailers = trailers.clone();
             }
-            filter.slot
         })?;
         self.run_actions(slot);
         if stopped || flow == Flow::Pause {
@@ -198,15 +205,18 @@ impl Core {
             self.resume(key, index, side);
             return None;
         }
-        self.chain(key, |_| ())?;
-        Some(Piece::Data(body, end))
+        let len = self.chain(key, |chain| chain.len())?;
+        match trailers {
+            Some(trailers) => {
+                self.pass(key, side, place(len, side, index) + 1, Piece::Data(body, false));
+                self.chain(key, |_| Piece::Trailers(trailers))
+            }
+            None => Some(Piece::Data(body, end)),
+        }
     }
 
     fn through_trailers(&self, key: Key, index: usize, side: Side, trailers: Headers) -> Option<Piece> {
-        let map = match side {
-            Side::Request => Map::RequestTrailers,
-            Side::Response => Map::ResponseTrailers,
-        };
+        let map = trailers_of(side);
         let spare = trailers.clone();
         let held_body = self.filter(key, index, |filter| filter.held[side as usize].body.take()).flatten();
         let lent = held_body.clone();
@@ -285,7 +295,11 @@ impl Core {
         if let Some(body) = held.body {
             self.pass(key, side, next, Piece::Data(body, held.end && last));
         }
-        if let Some(trailers) = held.trailers {
+        if let Some(mut trailers) = held.trailers {
+            if !unseen {
+                // The guest may have changed them meanwhile.
+                trailers = self.vm(slot, |vm| vm.map(context, trailers_of(side)));
+            }
             self.pass(key, side, next, Piece::Trailers(trailers));
         }
     }
@@ -309,12 +323,19 @@ impl Core {
     }
 
     /// Ends the streams of a chain: log first for all where there is one, then done and delete for each. A filter
-    /// that the request never reached is created for its log.
-    pub(super) fn close_chain(&self, mut chain: Chain, log: bool) {
-        for filter in chain.iter_mut().filter(|_| log) {
+    /// that the request never reached is created for its log, in which all read what went to the endpoint and what came
+    /// to the client.
+    pub(super) fn close_chain(&self, mut chain: Chain, logged: Option<&dyn Fn() -> LoggedMaps>) {
+        for filter in chain.iter_mut().filter(|_| logged.is_some()) {
             let (context, creation) = (filter.context, filter.creation());
+            let wanted = self.vm(filter.slot, |vm| vm.exports(CallbackKind::Log));
+            let maps = logged.filter(|_| wanted).map(|maps| maps());
             self.guarded(filter.slot, |vm| {
                 creation.run(vm)?;
+                if let (Some((request, response)), Some(stream)) = (maps, vm.stream_mut(context)) {
+                    stream.remember_map(Map::RequestHeaders, request);
+                    response.into_iter().for_each(|response| stream.remember_map(Map::ResponseHeaders, response));
+                }
                 vm.log_stream(context)
             });
             self.run_actions(filter.slot);
@@ -379,5 +400,12 @@ fn headers_of(side: Side) -> Map {
     match side {
         Side::Request => Map::RequestHeaders,
         Side::Response => Map::ResponseHeaders,
+    }
+}
+
+fn trailers_of(side: Side) -> Map {
+    match side {
+        Side::Request => Map::RequestTrailers,
+        Side::Response => Map::ResponseTrailers,
     }
 }

@@ -15,7 +15,7 @@ use super::flow::Exchange;
 use super::model::{CallScript, Outcome, Request, RequestId};
 use super::preempt::Preemptor;
 use super::setup::Setup;
-use super::threads::{Slot, new_vm, thread_name};
+use super::threads::{Slot, thread_name};
 use crate::host::{Costs, Headers, Map, Rng, StartError, Vm, VmError, World};
 
 pub(super) struct Core {
@@ -25,6 +25,8 @@ pub(super) struct Core {
     pub(super) slots: Vec<Slot>,
     /// Threads that stand inside a callback.
     pub(super) busy: Vec<Cell<bool>>,
+    /// Of the route and of its virtual host.
+    pub(super) names: (Rc<str>, Rc<str>),
     /// The cluster behind the router, then those of the routes.
     pub(super) clusters: RefCell<Vec<Cluster>>,
     pub(super) events: RefCell<Events>,
@@ -73,17 +75,16 @@ impl Core {
         world.set_random_seed(setup.seed);
         let threads = setup.workers + 1;
         let mut slots = Vec::new();
-        for group in 0..setup.groups.len() {
-            // Envoy makes one VM of each kind only to see that it can be made, and copies it for the others.
-            drop(new_vm(&setup, &world, "main", group)?);
-        }
         for thread in 0..threads {
-            slots.extend((0..setup.groups.len()).map(|group| Slot::new(&setup, &world, thread, group)));
+            for group in 0..setup.groups.len() {
+                slots.push(Slot::new(thread, group));
+            }
         }
         let core = Rc::new(Self {
             rng: RefCell::new(Rng::new(setup.seed)),
             slots,
             busy: vec![Cell::new(false); threads],
+            names: (setup.route_name.as_str().into(), setup.virtual_host.as_str().into()),
             clusters: RefCell::new(clusters(&setup)),
             events: RefCell::default(),
             exchanges: RefCell::default(),
@@ -210,7 +211,7 @@ impl Core {
         let ran = self.running.replace(place.thread);
         self.fold_order(place.thread as u64 * 2);
         let result = {
-            let mut vm = place.vm.borrow_mut();
+            let mut vm = place.vm();
             let result = run(&mut vm);
             place.next_tick.set(vm.next_tick_ns());
             result

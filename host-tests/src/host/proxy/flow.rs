@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use super::Core;
 use super::attempts::Live;
-use super::chain::{Chain, Key, Piece};
+use super::chain::{Chain, Key, LoggedMaps, Piece};
 use super::cluster::Steering;
 use super::events::Event;
-use super::info::Info;
+use super::info::{Info, Route};
 use super::model::{AttemptEnd, AttemptRecord, Outcome, Request, RequestId, Source};
 use super::policy::Policy;
-use super::replies::{LATE, RouterReply, flags};
+use super::replies::{GRPC, LATE, RouterReply, flags};
 use crate::host::context::Facts;
-use crate::host::{Body as Side, Headers};
+use crate::host::{Body as Side, Headers, LocalResponse};
+
+/// Without it Envoy finds no route.
+const PROTOCOL: &str = "x-forwarded-proto";
 
 /// A request under way.
 pub(super) struct Exchange {
@@ -39,10 +42,13 @@ pub(super) struct Exchange {
     pub(super) answer: Option<(Option<u16>, Headers)>,
     pub(super) answer_body: Vec<u8>,
     answer_trailers: Headers,
+    /// The client's headers said by which protocol it came, as a connection manager makes them.
+    has_protocol: bool,
+    /// It is a gRPC request, whose local answers look otherwise.
+    pub(super) is_grpc: bool,
     /// The cluster that the route leads to; `None` if it does not exist.
     pub(super) cluster: Option<usize>,
     pub(super) info: Rc<Info>,
-    started_ns: u64,
 }
 
 /// A request as it left the last filter, as far as it has.
@@ -52,6 +58,19 @@ pub(super) struct Routed {
     pub(super) body: Option<Vec<u8>>,
     pub(super) trailers: Option<Headers>,
     pub(super) complete: bool,
+}
+
+impl Exchange {
+    /// Headers that went to the endpoint last, if any did.
+    pub(super) fn sent_headers(&self) -> Option<Headers> {
+        self.attempts.last().map(|last| &last.headers).filter(|headers| !headers.is_empty()).cloned()
+    }
+
+    fn logged_maps(&self) -> LoggedMaps {
+        let routed = || self.routed.as_ref().map(|routed| routed.headers.clone());
+        let request = self.sent_headers().or_else(routed).unwrap_or_default();
+        (request, self.answer.as_ref().map(|(_, headers)| headers.clone()))
+    }
 }
 
 impl Core {
@@ -87,8 +106,7 @@ impl Core {
             self.schedule(thread, after, Event::Abort { id });
         }
         let cluster = self.cluster_of(headers.get(":path").unwrap_or_default());
-        let name = cluster.map_or_else(|| "".into(), |at| Rc::clone(&self.clusters.borrow()[at].name));
-        let info = Rc::new(Info::new(id, &name));
+        let info = Rc::new(Info::new(id, self.route_of(cluster), self.world.now_ns()));
         let facts: Rc<dyn Facts> = Rc::<Info>::clone(&info);
         let down = self.open_chain(thread, &self.setup.downstream, &facts);
         let mut unsent = request.chunks;
@@ -108,14 +126,27 @@ impl Core {
             answer: None,
             answer_body: Vec::new(),
             answer_trailers: Headers::new(),
+            has_protocol: headers.get(PROTOCOL).is_some(),
+            is_grpc: headers.get("content-type").is_some_and(|kind| kind.starts_with(GRPC.as_bytes())),
             cluster,
             info,
-            started_ns: self.world.now_ns(),
         };
         self.exchanges.borrow_mut().insert(id, exchange);
         self.pass(Key::Down(id), Side::Request, 0, Piece::Headers(headers, headers_only));
         if !headers_only {
             self.request_piece(id, 0);
+        }
+    }
+
+    fn route_of(&self, cluster: Option<usize>) -> Route {
+        let clusters = self.clusters.borrow();
+        let cluster = cluster.and_then(|at| clusters.get(at));
+        let (route, virtual_host) = &self.names;
+        Route {
+            cluster: cluster.map_or_else(|| "".into(), |cluster| Rc::clone(&cluster.name)),
+            name: Rc::clone(route),
+            virtual_host: Rc::clone(virtual_host),
+            endpoints: cluster.map_or(0, |cluster| cluster.len()),
         }
     }
 
@@ -144,6 +175,9 @@ impl Core {
             (piece, trailers, exchange.gap, exchange.thread)
         });
         let Some((piece, trailers, gap, thread)) = taken else { return };
+        if let Some(data) = &piece {
+            self.inform(id, |info| info.received.set(info.received.get() + data.len() as u64));
+        }
         let (piece, more) = match (piece, trailers) {
             (Some(data), _) => (Piece::Data(data, false), true),
             (None, Some(trailers)) => (Piece::Trailers(trailers), false),
@@ -170,6 +204,13 @@ impl Core {
     /// The router takes a piece of the request. With the headers the list is frozen and the first attempt starts; with
     /// the last piece the timeout begins to run.
     fn route(&self, id: RequestId, piece: Piece) {
+        if let Piece::Headers(headers, _) = &piece {
+            let protocol = self.exchange(id, |exchange| exchange.has_protocol) == Some(true);
+            if headers.get(":path").is_none() || protocol && headers.get(PROTOCOL).is_none() {
+                let (flags, details) = (flags::NO_ROUTE, "route_not_found");
+                return self.router_reply(id, &RouterReply { status: 404, flags, details, body: "".into() });
+            }
+        }
         let steering_header = &self.setup.steering_header;
         let Some((thread, first, complete, timeout)) = self.exchange(id, |exchange| {
             let first = exchange.routed.is_none();
@@ -214,12 +255,23 @@ impl Core {
 
     /// A piece of the answer comes out at the client.
     fn reach_client(&self, id: RequestId, piece: Piece) {
+        if let Piece::Headers(headers, _) = &piece
+            && headers.get(":status").is_none()
+        {
+            let details = b"missing required header: :status".to_vec();
+            let local = LocalResponse { status: 502, body: details.clone(), details, ..LocalResponse::default() };
+            return self.filter_reply(id, local);
+        }
         let ended = self.exchange(id, |exchange| match piece {
-            Piece::Headers(headers, end) => {
+            Piece::Headers(mut headers, end) => {
+                // Framing is the codec's.
+                headers.remove("transfer-encoding");
                 exchange.answer = Some((status_of(&headers), headers));
                 end
             }
             Piece::Data(data, end) => {
+                let sent = &exchange.info.sent;
+                sent.set(sent.get() + data.len() as u64);
                 exchange.answer_body.extend(data);
                 end
             }
@@ -274,7 +326,11 @@ impl Core {
     /// outcome for the client.
     pub(super) fn finish(&self, id: RequestId, truncated: bool) {
         let Some(down) = self.exchange(id, |exchange| std::mem::take(&mut exchange.down)) else { return };
-        self.close_chain(down, true);
+        self.inform(id, |info| {
+            info.took.set(Some(Duration::from_nanos(self.world.now_ns() - info.started_ns)));
+        });
+        let maps = || self.exchange(id, |exchange| exchange.logged_maps()).unwrap_or_default();
+        self.close_chain(down, Some(&maps));
         self.end_attempts(id, AttemptEnd::Aborted);
         let Some(exchange) = self.exchanges.borrow_mut().remove(&id) else { return };
         let (status, headers) = exchange.answer.unwrap_or_default();
@@ -288,7 +344,7 @@ impl Core {
             truncated: truncated && status.is_some(),
             worker: exchange.thread - 1,
             attempts: exchange.attempts,
-            took: Duration::from_nanos(self.world.now_ns() - exchange.started_ns),
+            took: exchange.info.took.get().unwrap_or_default(),
         };
         self.world.note("client", || format!("request {id} ← {outcome}"));
         self.outcomes.borrow_mut().insert(id, outcome);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::Core;
 use super::chain::{Key, Piece};
 use super::flow::status_of;
+use super::info::grpc_status;
 use super::model::{AttemptEnd, RequestId, Source};
 use crate::host::{Body as Side, Headers, LocalResponse};
 
@@ -18,8 +19,11 @@ pub(super) mod flags {
     pub(in super::super) const RETRIES_USED_UP: u64 = 0x8000;
     pub(in super::super) const CUT: u64 = 0x80_0000;
     pub(in super::super) const NO_CLUSTER: u64 = 0x100_0000;
+    pub(in super::super) const NO_ROUTE: u64 = 0x100;
 }
 
+/// What a gRPC request's content type begins with.
+pub(super) const GRPC: &str = "application/grpc";
 /// Envoy's words for an answer that did not come in time.
 pub(super) const LATE: &str = "upstream request timeout";
 
@@ -65,9 +69,13 @@ impl Core {
             return self.finish(id, true);
         }
         self.inform(id, |info| info.set_details(&details));
-        let mut headers = Headers::response(local.status as u16);
+        let is_grpc = self.exchange(id, |exchange| exchange.is_grpc) == Some(true);
+        let mut headers = Headers::response(if is_grpc { 200 } else { local.status as u16 });
         let given = local.headers.iter().filter(|(key, _)| *key != b":status" && *key != b"content-length");
         given.for_each(|(key, value)| headers.add(key, value));
+        if is_grpc && !begun {
+            return self.respond(id, grpc_headers(headers, &local), true, Source::Filter);
+        }
         if begun {
             complete_headers(&mut headers, &local.body);
             self.exchange(id, |exchange| {
@@ -113,4 +121,15 @@ fn complete_headers(headers: &mut Headers, body: &[u8]) {
             headers.add("content-type", "text/plain");
         }
     }
+}
+
+/// A local answer to a gRPC request has its status and its text in headers.
+fn grpc_headers(mut headers: Headers, local: &LocalResponse) -> Headers {
+    let status = local.grpc_status.map_or_else(|| grpc_status(local.status as u16), i64::from);
+    headers.replace("content-type", GRPC);
+    headers.add("grpc-status", status.to_string());
+    if !local.body.is_empty() {
+        headers.add("grpc-message", &local.body);
+    }
+    headers
 }

@@ -57,8 +57,6 @@ pub(crate) struct Link {
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub(crate) groups: Vec<Group>,
-    /// Where the next plugin belongs.
-    group: usize,
     pub(crate) workers: usize,
     pub(crate) seed: u64,
     pub(crate) profile: Profile,
@@ -70,6 +68,10 @@ pub struct Setup {
     /// Path prefixes, and the cluster and its endpoints that they lead to.
     pub(crate) routes: Vec<(String, String, Vec<String>)>,
     pub(crate) call_clusters: Vec<String>,
+    pub(crate) route_name: String,
+    pub(crate) virtual_host: String,
+    /// Of the plugins named next.
+    group: usize,
     pub(crate) steering_header: String,
     pub(crate) strip_steering: bool,
     pub(crate) retries: Retries,
@@ -98,6 +100,8 @@ impl Setup {
             endpoints: Vec::new(),
             routes: Vec::new(),
             call_clusters: Vec::new(),
+            route_name: String::new(),
+            virtual_host: "all".to_owned(),
             steering_header: "x-plimsoll-endpoint".to_owned(),
             strip_steering: false,
             retries: Retries::default(),
@@ -197,6 +201,12 @@ impl Setup {
     ) -> Self {
         let endpoints = endpoints.into_iter().map(Into::into).collect();
         self.routes.push((prefix.to_owned(), cluster.to_owned(), endpoints));
+        self
+    }
+
+    /// What filters read as the names of the route and of its virtual host.
+    pub fn route_names(mut self, route: &str, virtual_host: &str) -> Self {
+        (self.route_name, self.virtual_host) = (route.to_owned(), virtual_host.to_owned());
         self
     }
 

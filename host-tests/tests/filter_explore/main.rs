@@ -11,7 +11,6 @@ mod invariants;
 mod scenarios;
 
 use filter_bed::address;
-use plimsoll_host_tests::host::Guest;
 use plimsoll_host_tests::host::explore::{Explore, Explored, Failure};
 use scenarios::{Host, SCENARIOS, Scenario};
 use std::time::Duration;

@@ -16,8 +16,9 @@ use crate::{browser, dist, envoy, guests, wasm::Route};
 /// Test programs that start real processes, in `host-tests/tests`.
 const REAL_PROCESSES: [&str; 3] = ["e2e", "differential", "browser"];
 
-/// Test programs with golden traces: the test host must give them to the byte in a release too.
-const TRACES: [&str; 2] = ["filter_golden", "example"];
+/// Test programs that run with optimised code too: golden traces must be the same to the byte, and exploring needs the
+/// speed for its thousand interleavings.
+const TRACES: [&str; 3] = ["filter_golden", "filter_explore", "example"];
 
 /// What makes a debug build of our own crates one as in a release. wasmtime and the other dependencies stay as they are,
 /// see `[profile.dev.package."*"]`; building them a second time would take minutes and try nothing of ours.

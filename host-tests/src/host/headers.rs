@@ -3,6 +3,7 @@
 //! Values are bytes, never checked for UTF-8: a client may send anything, and a guest has to live with it.
 
 use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use super::Status;
 
@@ -10,9 +11,23 @@ use super::Status;
 const MAX_PAIRS: usize = 1_024;
 const MAX_BYTES: usize = 1 << 20;
 
+/// A key in lower case and its value.
+type Pair = (Arc<[u8]>, Arc<[u8]>);
+
 /// An ordered list of header pairs. Look-ups give the first value of a key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Vec<u8>, Vec<u8>)>);
+///
+/// A request's headers are handed on many times and changed seldom, so copies share the list until one of them is
+/// changed, and texts ever after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers(Arc<Vec<Pair>>);
+
+impl Default for Headers {
+    fn default() -> Self {
+        // Most of a stream's maps stay empty.
+        static EMPTY: LazyLock<Arc<Vec<Pair>>> = LazyLock::new(Arc::default);
+        Self(Arc::clone(&EMPTY))
+    }
+}
 
 impl Headers {
     /// No headers.
@@ -39,9 +54,14 @@ impl Headers {
         headers
     }
 
+    /// The pairs, to change them: copied if others share them.
+    fn pairs(&mut self) -> &mut Vec<Pair> {
+        Arc::make_mut(&mut self.0)
+    }
+
     /// The first value of `key`.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<&[u8]> {
-        self.position(key.as_ref()).map(|at| self.0[at].1.as_slice())
+        self.position(key.as_ref()).map(|at| &*self.0[at].1)
     }
 
     /// Where the first pair of `key` is.
@@ -51,13 +71,13 @@ impl Headers {
 
     /// The value of the pair at a place.
     pub(crate) fn value_at(&self, at: usize) -> Option<&[u8]> {
-        self.0.get(at).map(|(_, value)| value.as_slice())
+        self.0.get(at).map(|(_, value)| &**value)
     }
 
     /// All values of `key`, with commas between them.
     pub(crate) fn joined(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
         let mut values = self.0.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
-        let mut joined = Cow::Borrowed(values.next()?.as_slice());
+        let mut joined = Cow::Borrowed(&**values.next()?);
         for value in values {
             let joined = joined.to_mut();
             joined.push(b',');
@@ -73,7 +93,7 @@ impl Headers {
 
     /// Appends a pair.
     pub fn add(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.0.push((key.as_ref().to_ascii_lowercase(), value.as_ref().to_vec()));
+        self.pairs().push((lower(key.as_ref()), value.as_ref().into()));
     }
 
     /// Leaves exactly one pair for `key`, in the place of the first.
@@ -82,10 +102,10 @@ impl Headers {
         let Some(at) = self.position(key) else {
             return self.add(key, value);
         };
-        self.0[at].1.clear();
-        self.0[at].1.extend_from_slice(value);
+        let pairs = self.pairs();
+        pairs[at].1 = value.into();
         let mut seen = 0;
-        self.0.retain(|(name, _)| {
+        pairs.retain(|(name, _)| {
             let same = name.eq_ignore_ascii_case(key);
             seen += usize::from(same);
             !same || seen == 1
@@ -95,7 +115,9 @@ impl Headers {
     /// Removes every pair of `key`.
     pub fn remove(&mut self, key: impl AsRef<[u8]>) {
         let key = key.as_ref();
-        self.0.retain(|(name, _)| !name.eq_ignore_ascii_case(key));
+        if self.position(key).is_some() {
+            self.pairs().retain(|(name, _)| !name.eq_ignore_ascii_case(key));
+        }
     }
 
     /// Appends a pair where Envoy puts it: pseudo-headers stand before all others.
@@ -103,18 +125,16 @@ impl Headers {
         let end = self.0.len();
         let pseudo = key.first() == Some(&b':');
         let at = if pseudo { self.0.iter().position(|(name, _)| name.first() != Some(&b':')) } else { None };
-        self.0.insert(at.unwrap_or(end), (key.to_ascii_lowercase(), value.to_vec()));
+        self.pairs().insert(at.unwrap_or(end), (lower(key), value.into()));
     }
 
     /// Appends to the value at a place, behind a delimiter if there is something before it.
     pub(crate) fn append_at(&mut self, at: usize, delimiter: &[u8], value: &[u8]) {
-        if let Some((_, existing)) = self.0.get_mut(at)
+        if let Some((_, existing)) = self.pairs().get_mut(at)
             && !value.is_empty()
         {
-            if !existing.is_empty() {
-                existing.extend_from_slice(delimiter);
-            }
-            existing.extend_from_slice(value);
+            let delimiter = if existing.is_empty() { &[][..] } else { delimiter };
+            *existing = [&**existing, delimiter, value].concat().into();
         }
     }
 
@@ -130,7 +150,7 @@ impl Headers {
 
     /// The pairs in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
+        self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 
     /// Bytes of all keys and values.
@@ -147,11 +167,11 @@ impl Headers {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.encoded_len());
         out.extend((self.0.len() as u32).to_le_bytes());
-        for (key, value) in &self.0 {
+        for (key, value) in self.0.iter() {
             out.extend((key.len() as u32).to_le_bytes());
             out.extend((value.len() as u32).to_le_bytes());
         }
-        for text in self.0.iter().flat_map(|(key, value)| [key, value]) {
+        for text in self.iter().flat_map(|(key, value)| [key, value]) {
             out.extend_from_slice(text);
             out.push(0);
         }
@@ -182,7 +202,7 @@ impl Headers {
         if at > bytes.len() {
             return Err(Status::SerializationFailure);
         }
-        let mut headers = Self(Vec::with_capacity(count));
+        let mut headers = Self(Arc::new(Vec::with_capacity(count)));
         for pair in 0..count {
             let mut texts = [&[][..]; 2];
             for (side, text) in texts.iter_mut().enumerate() {
@@ -198,6 +218,10 @@ impl Headers {
         }
         if at == bytes.len() { Ok(headers) } else { Err(Status::SerializationFailure) }
     }
+}
+
+fn lower(key: &[u8]) -> Arc<[u8]> {
+    if key.iter().any(u8::is_ascii_uppercase) { key.to_ascii_lowercase().into() } else { key.into() }
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub(crate) struct VmState {
     pub(crate) profile: Profile,
     pub(crate) world: World,
     pub(crate) roots: BTreeMap<u32, Root>,
-    pub(crate) streams: BTreeMap<u32, Stream>,
+    /// Boxed, because they come and go all the time and a map moves its neighbours.
+    pub(crate) streams: BTreeMap<u32, Box<Stream>>,
     pub(crate) metric_ids: MetricIds,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) clusters: Vec<String>,
@@ -142,12 +143,12 @@ impl VmState {
     }
 
     pub(crate) fn stream(&self) -> Option<&Stream> {
-        self.streams.get(&self.context())
+        self.streams.get(&self.context()).map(|stream| &**stream)
     }
 
     pub(crate) fn stream_mut(&mut self) -> Option<&mut Stream> {
         let context = self.context();
-        self.streams.get_mut(&context)
+        self.streams.get_mut(&context).map(|stream| &mut **stream)
     }
 
     /// A map for reading, by the ABI's number.

@@ -64,7 +64,7 @@ impl Vm {
             stream.kept = kept;
         }
         stream.facts = facts;
-        self.store.data_mut().streams.insert(context, stream);
+        self.store.data_mut().streams.insert(context, Box::new(stream));
         self.raw(Kind::ContextCreate, &[context, root]).map(drop)
     }
 

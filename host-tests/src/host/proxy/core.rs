@@ -30,7 +30,7 @@ pub(super) struct Core {
     /// The cluster behind the router, then those of the routes.
     pub(super) clusters: RefCell<Vec<Cluster>>,
     pub(super) events: RefCell<Events>,
-    pub(super) exchanges: RefCell<BTreeMap<RequestId, Exchange>>,
+    pub(super) exchanges: RefCell<BTreeMap<RequestId, Box<Exchange>>>,
     pub(super) outcomes: RefCell<BTreeMap<RequestId, Outcome>>,
     pub(super) calls: RefCell<Vec<PendingCall>>,
     pub(super) call_scripts: RefCell<BTreeMap<String, CallScript>>,

@@ -88,7 +88,7 @@ impl Core {
 
     /// Works on a request under way.
     pub(super) fn exchange<R>(&self, id: RequestId, run: impl FnOnce(&mut Exchange) -> R) -> Option<R> {
-        self.exchanges.borrow_mut().get_mut(&id).map(run)
+        self.exchanges.borrow_mut().get_mut(&id).map(|exchange| run(exchange))
     }
 
     /// A request arrives on a worker's connection.
@@ -131,7 +131,7 @@ impl Core {
             cluster,
             info,
         };
-        self.exchanges.borrow_mut().insert(id, exchange);
+        self.exchanges.borrow_mut().insert(id, Box::new(exchange));
         self.pass(Key::Down(id), Side::Request, 0, Piece::Headers(headers, headers_only));
         if !headers_only {
             self.request_piece(id, 0);

@@ -91,6 +91,11 @@ impl Core {
         }
     }
 
+    /// Whether a piece has to be kept beside the filter, because the stream goes on without it if its VM dies.
+    fn may_bypass(&self, key: Key, index: usize) -> Option<bool> {
+        self.filter(key, index, |filter| filter.policy == FailurePolicy::OpenInFlight)
+    }
+
     /// Lets a piece through one filter; `None` if it goes no further now.
     fn through(&self, key: Key, index: usize, side: Side, piece: Piece) -> Option<Piece> {
         let first = side == Side::Request && matches!(piece, Piece::Headers(..));
@@ -114,14 +119,14 @@ impl Core {
 
     fn through_headers(&self, key: Key, index: usize, side: Side, headers: Headers, end: bool) -> Option<Piece> {
         let map = headers_of(side);
-        let spare = headers.clone();
+        let spare = self.may_bypass(key, index)?.then(|| headers.clone());
         let called = self.callback(key, index, |vm, context| match side {
             Side::Request => vm.request_headers(context, headers, end),
             Side::Response => vm.response_headers(context, headers, end),
         });
         let (flow, stopped) = match called {
             Called::Gone => return None,
-            Called::Bypass => return Some(Piece::Headers(spare, end)),
+            Called::Bypass => return Some(Piece::Headers(spare?, end)),
             Called::Done(flow, stopped) => (flow, stopped),
         };
         let (slot, context) = self.filter(key, index, |filter| {
@@ -149,14 +154,14 @@ impl Core {
         let holding = buffered.is_some();
         let mut seen = buffered.unwrap_or_default();
         seen.extend(data);
-        let spare = seen.clone();
+        let spare = self.may_bypass(key, index)?.then(|| seen.clone());
         let called = self.callback(key, index, |vm, context| match side {
             Side::Request => vm.request_body(context, seen, end),
             Side::Response => vm.response_body(context, seen, end),
         });
         let (flow, stopped, mut body) = match called {
             Called::Gone => return None,
-            Called::Bypass => (Flow::Continue, false, spare),
+            Called::Bypass => (Flow::Continue, false, spare?),
             Called::Done(flow, stopped) => {
                 let slot = self.filter(key, index, |filter| filter.slot)?;
                 let body = self.vm(slot, |vm| vm.stream(context).map(|stream| stream.body(side).to_vec()));
@@ -195,7 +200,7 @@ impl Core {
 
     fn through_trailers(&self, key: Key, index: usize, side: Side, trailers: Headers) -> Option<Piece> {
         let map = trailers_of(side);
-        let spare = trailers.clone();
+        let spare = self.may_bypass(key, index)?.then(|| trailers.clone());
         let held_body = self.filter(key, index, |filter| filter.held[side as usize].body.take()).flatten();
         let lent = held_body.clone();
         let called = self.callback(key, index, |vm, context| {
@@ -220,7 +225,7 @@ impl Core {
         }
         let (flow, stopped) = match called {
             Called::Gone => return None,
-            Called::Bypass => return Some(Piece::Trailers(spare)),
+            Called::Bypass => return Some(Piece::Trailers(spare?)),
             Called::Done(flow, stopped) => (flow, stopped),
         };
         let (slot, context) = self.filter(key, index, |filter| (filter.slot, filter.context))?;

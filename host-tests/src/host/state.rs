@@ -36,6 +36,8 @@ pub(crate) struct VmState {
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) clusters: Vec<String>,
     /// Data of a foreign function's callback, while it runs.
+    /// In ngx_wasm_module: the contexts that made the HTTP calls under way, by token.
+    pub(crate) callers: BTreeMap<u32, u32>,
     pub(crate) call_data: Vec<u8>,
     pub(crate) actions: Vec<Action>,
     pub(crate) current: u32,
@@ -95,6 +97,7 @@ impl VmState {
             metric_ids: MetricIds::default(),
             vm_configuration: Vec::new(),
             clusters: Vec::new(),
+            callers: BTreeMap::new(),
             call_data: Vec::new(),
             actions: Vec::new(),
             current: 0,

@@ -301,6 +301,11 @@ impl Vm {
     /// Runs one callback with any arguments, in any order. The answer is the guest's word, or the default of a
     /// callback that it does not export, or that the host never makes.
     pub fn raw(&mut self, kind: CallbackKind, args: &[u32]) -> Result<u32, VmError> {
+        self.raw_for(kind, args, None)
+    }
+
+    /// The same, with another context than the first argument as the one that host calls are for.
+    pub(crate) fn raw_for(&mut self, kind: CallbackKind, args: &[u32], on: Option<u32>) -> Result<u32, VmError> {
         if self.dead {
             return Err(VmError::Dead);
         }
@@ -309,7 +314,7 @@ impl Vm {
         }
         let context = args.first().copied().unwrap_or(0);
         let state = self.store.data_mut();
-        (state.current, state.effective, state.stop_iteration) = (context, None, false);
+        (state.current, state.effective, state.stop_iteration) = (context, on, false);
         state.calls.clear();
         state.budget = CALLBACK_BUDGET;
         state.world.note(&state.name, || format!("{}{args:?}", kind.name()));

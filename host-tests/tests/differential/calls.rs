@@ -101,9 +101,8 @@ fn refused() {
     compare(&scene);
 }
 
-#[test]
-fn contexts() {
-    let scene = Scene::new("contexts of calls")
+fn waiting_streams(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "a paused stream waits for its call",
@@ -156,6 +155,10 @@ fn contexts() {
                 .calls([Answer::ok().after(Duration::from_millis(120))])
                 .until("< http_call_response", 1),
         )
+}
+
+fn roots_and_late_answers(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "a stream is closed while its call is out",
@@ -175,6 +178,12 @@ fn contexts() {
                 ),
             )
             .calls([Answer::ok().body("one"), Answer::ok().body("two")]),
-        );
-    compare(&scene);
+        )
+}
+
+#[test]
+fn contexts() {
+    let scene = Scene::new("contexts of calls");
+    let scene = waiting_streams(scene);
+    compare(&roots_and_late_answers(scene));
 }

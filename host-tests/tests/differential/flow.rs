@@ -5,25 +5,27 @@ use std::time::Duration;
 use crate::case::{Answer, Case, End, Filter, Request, Scene};
 use crate::compare::compare;
 
+/// A stream pauses in this callback, and the first tick of the root, 100 ms later, acts for it.
+fn waiting(callback: &str) -> String {
+    let operations = [
+        "own_context -> stream",
+        "set_effective_context 2",
+        "set_tick_period 100",
+        "set_effective_context $stream",
+        "answer 1",
+    ];
+    let lines = operations.map(|operation| format!("down {callback} {operation}")).join("\n");
+    format!("{lines}\ndown tick#1 set_tick_period 0\ndown tick#1 set_effective_context $stream")
+}
+
+fn with(start: &str, more: &str) -> String {
+    format!("{start}\n{more}")
+}
+
 #[test]
 fn pausing() {
-    let wait = "
-        down request_headers own_context -> stream
-        down request_headers set_effective_context 2
-        down request_headers set_tick_period 100
-        down request_headers set_effective_context $stream
-        down request_headers answer 1
-        down tick#1 set_tick_period 0
-        down tick#1 set_effective_context $stream";
-    let wait_response = "
-        down response_headers own_context -> stream
-        down response_headers set_effective_context 2
-        down response_headers set_tick_period 100
-        down response_headers set_effective_context $stream
-        down response_headers answer 1
-        down tick#1 set_tick_period 0
-        down tick#1 set_effective_context $stream";
-    let with = |start: &str, more: &str| format!("{start}\n{more}");
+    let (wait, wait_response) = (waiting("request_headers"), waiting("response_headers"));
+    let (wait, wait_response) = (wait.as_str(), wait_response.as_str());
     let scene = Scene::new("flow")
         .case(Case::new("resumed by a tick", &with(wait, "down tick#1 continue_stream 0")).until("< tick", 1))
         .case(

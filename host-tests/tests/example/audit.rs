@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use plimsoll_host_tests::host::proxy::{CallAnswer, Proxy, Request};
+use plimsoll_host_tests::host::proxy::{CallAnswer, Outcome, Proxy, Request};
 use plimsoll_host_tests::host::{CallbackKind, HostCall, Plugin, Profile};
 
 use crate::support::*;
@@ -117,13 +117,13 @@ fn the_end_of_the_proxy_delivers_what_was_collected() {
 
 #[test]
 fn on_a_host_that_tells_nobody_of_new_items_ticks_collect_them() {
-    let mut configuration = configuration("allow");
-    configuration["authority"]["cluster"] = serde_json::json!("nowhere");
-    let (mut proxy, delivered) = start(setup_with(&configuration).workers(3).profile(Profile::ngx_wasm()));
+    let (mut proxy, delivered) = start(setup().workers(3).profile(Profile::ngx_wasm()));
     submit(&mut proxy, 3, 30);
     proxy.run_for(ms(3_000));
     let told: u64 = (0..3).map(|worker| proxy.worker(worker).costs().callback(CallbackKind::QueueReady).calls).sum();
-    assert_eq!((told, paths(&delivered).len()), (0, 30));
+    assert_eq!((told, paths(&delivered).len(), counter(&proxy, "allowed")), (0, 30, 30));
+    let user = |outcome: Outcome| outcome.attempts[0].headers.text("x-guard-user");
+    assert!(proxy.outcomes().all(|outcome| user(outcome).as_deref() == Some("ann")), "permission finds its request");
     assert_sound(&proxy);
 }
 

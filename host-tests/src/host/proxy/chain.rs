@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use super::Core;
+use super::held::{Held, Hold};
 use super::model::RequestId;
 use super::setup::{FailurePolicy, Link};
 use crate::host::context::Facts;
@@ -25,29 +26,6 @@ pub(super) enum Piece {
     Headers(Headers, bool),
     Data(Vec<u8>, bool),
     Trailers(Headers),
-}
-
-/// Why a filter holds something back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Hold {
-    #[default]
-    Nothing,
-    /// Paused on headers: body and trailers wait unseen.
-    All,
-    /// Paused on a body: the filter sees each piece, and all are kept.
-    Body,
-    /// Paused on trailers.
-    Trailers,
-}
-
-/// What a filter holds back of one direction.
-#[derive(Debug, Default)]
-struct Held {
-    hold: Hold,
-    headers: bool,
-    body: Option<Vec<u8>>,
-    trailers: Option<Headers>,
-    end: bool,
 }
 
 /// One filter's part in a stream.
@@ -377,20 +355,6 @@ enum Called {
     Bypass,
     /// The stream has ended.
     Gone,
-}
-
-impl Held {
-    /// Keeps a piece that the filter has not seen.
-    fn keep(&mut self, piece: Piece) {
-        match piece {
-            Piece::Headers(..) => {}
-            Piece::Data(data, end) => {
-                self.body.get_or_insert_default().extend(data);
-                self.end |= end;
-            }
-            Piece::Trailers(trailers) => (self.trailers, self.end) = (Some(trailers), true),
-        }
-    }
 }
 
 /// Between a filter's place in its chain and its turn in a direction; the same both ways.

@@ -13,6 +13,7 @@ mod cluster;
 mod core;
 mod events;
 mod flow;
+mod held;
 mod info;
 mod model;
 mod policy;

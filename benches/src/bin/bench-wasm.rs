@@ -24,7 +24,7 @@ const LATENCY: Duration = Duration::from_millis(2);
 const GROUP: u32 = 50;
 /// Every variant has so many turns in a round; the round's figure is their median. What counts is the time on the wall
 /// less what the thread has waited for a processor: it does nothing but compute.
-const SLICES: u32 = 10;
+const SLICES: u32 = 5;
 /// What is to be reached with every strategy.
 const TARGET: f64 = 100_000.0;
 
@@ -48,7 +48,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
     rounds: u64,
     /// Requests per variant and round
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     requests: u32,
     /// Sizes of the pool, one table each
     #[arg(long, value_delimiter = ',', default_value = "8,1000", value_parser = clap::value_parser!(u16).range(1..=5000))]

@@ -60,8 +60,13 @@ pub(crate) fn picker(endpoints: usize, extra: &Value) -> Plugin {
 
 /// All three roles, two retries, a per-try timeout of 500 ms.
 pub(crate) fn setup(endpoints: usize, extra: &Value) -> Setup {
+    setup_of(filter(), endpoints, extra)
+}
+
+/// As [`setup`], with another build of the filter.
+pub(crate) fn setup_of(guest: &Guest, endpoints: usize, extra: &Value) -> Setup {
     let observed = extra["observe"] != json!("request");
-    let setup = Setup::new(filter())
+    let setup = Setup::new(guest)
         .downstream(picker(endpoints, extra))
         .admin(Plugin::new(ADMIN, r#"{"role": "admin"}"#))
         .cluster("demo", (0..endpoints).map(address))

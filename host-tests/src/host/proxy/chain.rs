@@ -96,6 +96,20 @@ impl Core {
         self.filter(key, index, |filter| filter.policy == FailurePolicy::OpenInFlight)
     }
 
+    /// Whether a filter is called for a body. One whose guest does not ask for bodies need not be, while it holds nothing
+    /// back and its VM lives.
+    fn hears_bodies(&self, key: Key, index: usize, side: Side) -> Option<bool> {
+        let kind = match side {
+            Side::Request => CallbackKind::RequestBody,
+            Side::Response => CallbackKind::ResponseBody,
+        };
+        let (slot, idle) = self.filter(key, index, |filter| {
+            let idle = filter.created && filter.held[side as usize].hold == Hold::Nothing;
+            (filter.slot, idle)
+        })?;
+        Some(!idle || self.vm(slot, |vm| vm.is_dead() || vm.exports(kind)))
+    }
+
     /// Lets a piece through one filter; `None` if it goes no further now.
     fn through(&self, key: Key, index: usize, side: Side, piece: Piece) -> Option<Piece> {
         let first = side == Side::Request && matches!(piece, Piece::Headers(..));
@@ -112,6 +126,7 @@ impl Core {
         }
         match piece {
             Piece::Headers(headers, end) => self.through_headers(key, index, side, headers, end),
+            Piece::Data(data, end) if !self.hears_bodies(key, index, side)? => Some(Piece::Data(data, end)),
             Piece::Data(data, end) => self.through_data(key, index, side, data, end),
             Piece::Trailers(trailers) => self.through_trailers(key, index, side, trailers),
         }

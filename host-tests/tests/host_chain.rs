@@ -159,7 +159,9 @@ fn nothing_is_tried_again_once_an_answer_has_begun_and_no_more_often_than_allowe
 fn a_vm_that_is_loaded_again_knows_nothing_of_its_predecessors_streams_and_calls() {
     let chain = setup(&teller()).call_cluster("auth").failure_policy(FailurePolicy::Reload);
     let mut proxy = chain.start().expect("starts");
-    [A, B].map(|endpoint| proxy.set_behaviour(endpoint, Behaviour::ok(2_000)));
+    for endpoint in [A, B] {
+        proxy.set_behaviour(endpoint, Behaviour::ok(2_000));
+    }
     let asks = Request::get("/").header("x-ask", "1").aborting_after(5_000 * MS);
     let asking = proxy.submit_after(1_480 * MS, asks);
     let old = proxy.submit_after(1_000 * MS, Request::get("/"));

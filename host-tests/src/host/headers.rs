@@ -3,6 +3,7 @@
 //! Values are bytes, never checked for UTF-8: a client may send anything, and a guest has to live with it.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::Status;
 
@@ -11,8 +12,46 @@ const MAX_PAIRS: usize = 1_024;
 const MAX_BYTES: usize = 1 << 20;
 
 /// An ordered list of header pairs. Look-ups give the first value of a key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Vec<u8>, Vec<u8>)>);
+///
+/// All text stands in one buffer, so that a map of any size is cloned with two allocations; what was replaced or removed
+/// stays there until it outweighs the rest.
+#[derive(Clone, Default)]
+pub struct Headers {
+    text: Vec<u8>,
+    pairs: Vec<Pair>,
+}
+
+/// Where a pair's texts stand.
+#[derive(Clone, Copy)]
+struct Pair {
+    key: usize,
+    key_len: usize,
+    value: usize,
+    value_len: usize,
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(key, value)| Shown(key, value))).finish()
+    }
+}
+
+/// A pair for reading.
+struct Shown<'a>(&'a [u8], &'a [u8]);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}: {}\"", self.0.escape_ascii(), self.1.escape_ascii())
+    }
+}
 
 impl Headers {
     /// No headers.
@@ -39,25 +78,33 @@ impl Headers {
         headers
     }
 
+    fn key(&self, pair: &Pair) -> &[u8] {
+        self.text.get(pair.key..pair.key + pair.key_len).unwrap_or_default()
+    }
+
+    fn value(&self, pair: &Pair) -> &[u8] {
+        self.text.get(pair.value..pair.value + pair.value_len).unwrap_or_default()
+    }
+
     /// The first value of `key`.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<&[u8]> {
-        self.position(key.as_ref()).map(|at| self.0[at].1.as_slice())
+        self.value_at(self.position(key.as_ref())?)
     }
 
     /// Where the first pair of `key` is.
     pub(crate) fn position(&self, key: &[u8]) -> Option<usize> {
-        self.0.iter().position(|(name, _)| name.eq_ignore_ascii_case(key))
+        self.pairs.iter().position(|pair| self.key(pair).eq_ignore_ascii_case(key))
     }
 
     /// The value of the pair at a place.
     pub(crate) fn value_at(&self, at: usize) -> Option<&[u8]> {
-        self.0.get(at).map(|(_, value)| value.as_slice())
+        self.pairs.get(at).map(|pair| self.value(pair))
     }
 
     /// All values of `key`, with commas between them.
     pub(crate) fn joined(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
-        let mut values = self.0.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
-        let mut joined = Cow::Borrowed(values.next()?.as_slice());
+        let mut values = self.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+        let mut joined = Cow::Borrowed(values.next()?);
         for value in values {
             let joined = joined.to_mut();
             joined.push(b',');
@@ -71,9 +118,18 @@ impl Headers {
         self.get(key).map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
+    fn write(&mut self, key: &[u8], value: &[u8]) -> Pair {
+        let at = self.text.len();
+        self.text.reserve(key.len() + value.len());
+        self.text.extend(key.iter().map(u8::to_ascii_lowercase));
+        self.text.extend_from_slice(value);
+        Pair { key: at, key_len: key.len(), value: at + key.len(), value_len: value.len() }
+    }
+
     /// Appends a pair.
     pub fn add(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.0.push((key.as_ref().to_ascii_lowercase(), value.as_ref().to_vec()));
+        let pair = self.write(key.as_ref(), value.as_ref());
+        self.pairs.push(pair);
     }
 
     /// Leaves exactly one pair for `key`, in the place of the first.
@@ -82,76 +138,96 @@ impl Headers {
         let Some(at) = self.position(key) else {
             return self.add(key, value);
         };
-        self.0[at].1.clear();
-        self.0[at].1.extend_from_slice(value);
-        let mut seen = 0;
-        self.0.retain(|(name, _)| {
-            let same = name.eq_ignore_ascii_case(key);
-            seen += usize::from(same);
-            !same || seen == 1
-        });
+        self.retain_but(key, Some(at));
+        let start = self.text.len();
+        self.text.extend_from_slice(value);
+        if let Some(pair) = self.pairs.get_mut(at) {
+            (pair.value, pair.value_len) = (start, value.len());
+        }
+        self.tidy();
     }
 
     /// Removes every pair of `key`.
     pub fn remove(&mut self, key: impl AsRef<[u8]>) {
-        let key = key.as_ref();
-        self.0.retain(|(name, _)| !name.eq_ignore_ascii_case(key));
+        self.retain_but(key.as_ref(), None);
+        self.tidy();
+    }
+
+    /// Takes all pairs of a key away but the one at a place.
+    fn retain_but(&mut self, key: &[u8], kept: Option<usize>) {
+        let (text, mut at) = (&self.text, 0);
+        self.pairs.retain(|pair| {
+            let name = text.get(pair.key..pair.key + pair.key_len).unwrap_or_default();
+            let keep = Some(at) == kept || !name.eq_ignore_ascii_case(key);
+            at += 1;
+            keep
+        });
     }
 
     /// Appends a pair where Envoy puts it: pseudo-headers stand before all others.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) {
-        let end = self.0.len();
+        let pair = self.write(key, value);
         let pseudo = key.first() == Some(&b':');
-        let at = if pseudo { self.0.iter().position(|(name, _)| name.first() != Some(&b':')) } else { None };
-        self.0.insert(at.unwrap_or(end), (key.to_ascii_lowercase(), value.to_vec()));
+        let ordinary = |pair: &Pair| self.key(pair).first() != Some(&b':');
+        let at = if pseudo { self.pairs.iter().position(ordinary) } else { None };
+        self.pairs.insert(at.unwrap_or(self.pairs.len()), pair);
     }
 
     /// Appends to the value at a place, behind a delimiter if there is something before it.
     pub(crate) fn append_at(&mut self, at: usize, delimiter: &[u8], value: &[u8]) {
-        if let Some((_, existing)) = self.0.get_mut(at)
-            && !value.is_empty()
-        {
-            if !existing.is_empty() {
-                existing.extend_from_slice(delimiter);
-            }
-            existing.extend_from_slice(value);
+        let Some(pair) = self.pairs.get(at).copied().filter(|_| !value.is_empty()) else { return };
+        let start = self.text.len();
+        if pair.value_len > 0 {
+            self.text.extend_from_within(pair.value..pair.value + pair.value_len);
+            self.text.extend_from_slice(delimiter);
+        }
+        self.text.extend_from_slice(value);
+        self.pairs[at] = Pair { value: start, value_len: self.text.len() - start, ..pair };
+        self.tidy();
+    }
+
+    /// Drops what no pair uses, once it is most of the text.
+    fn tidy(&mut self) {
+        const WORTH_IT: usize = 1_024;
+        if self.text.len() > WORTH_IT && self.text.len() > 2 * self.byte_size() {
+            *self = Self::from_pairs(self.iter());
         }
     }
 
     /// How many pairs.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.pairs.len()
     }
 
     /// True without any pair.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs.is_empty()
     }
 
     /// The pairs in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
+        self.pairs.iter().map(|pair| (self.key(pair), self.value(pair)))
     }
 
     /// Bytes of all keys and values.
     pub fn byte_size(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
+        self.pairs.iter().map(|pair| pair.key_len + pair.value_len).sum()
     }
 
     /// How long the ABI's form is.
     pub fn encoded_len(&self) -> usize {
-        4 + self.byte_size() + 10 * self.0.len()
+        4 + self.byte_size() + 10 * self.len()
     }
 
     /// The ABI's form: count, then both lengths of each pair, then each key and value with a NUL behind it.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.encoded_len());
-        out.extend((self.0.len() as u32).to_le_bytes());
-        for (key, value) in &self.0 {
-            out.extend((key.len() as u32).to_le_bytes());
-            out.extend((value.len() as u32).to_le_bytes());
+        out.extend((self.len() as u32).to_le_bytes());
+        for pair in &self.pairs {
+            out.extend((pair.key_len as u32).to_le_bytes());
+            out.extend((pair.value_len as u32).to_le_bytes());
         }
-        for text in self.0.iter().flat_map(|(key, value)| [key, value]) {
+        for text in self.iter().flat_map(|(key, value)| [key, value]) {
             out.extend_from_slice(text);
             out.push(0);
         }
@@ -182,7 +258,7 @@ impl Headers {
         if at > bytes.len() {
             return Err(Status::SerializationFailure);
         }
-        let mut headers = Self(Vec::with_capacity(count));
+        let mut headers = Self { text: Vec::with_capacity(bytes.len() - at), pairs: Vec::with_capacity(count) };
         for pair in 0..count {
             let mut texts = [&[][..]; 2];
             for (side, text) in texts.iter_mut().enumerate() {
@@ -218,6 +294,20 @@ mod tests {
         let mut bytes = Headers::from_pairs([("a", "b")]).encode();
         bytes[4] = 200;
         assert_eq!(Headers::decode(&bytes), Err(Status::SerializationFailure));
+    }
+
+    #[test]
+    fn what_was_replaced_does_not_pile_up() {
+        let mut headers = Headers::from_pairs([("a", "1"), ("b", "2")]);
+        for round in 0..10_000 {
+            headers.replace("a", "x".repeat(round % 7));
+            headers.append_at(1, b",", b"");
+            headers.remove("c");
+            headers.add("c", "d");
+        }
+        assert!(headers.text.len() < 4_096, "{}", headers.text.len());
+        assert_eq!(headers, Headers::from_pairs([("a", "xxx"), ("b", "2"), ("c", "d")]));
+        assert_eq!(format!("{headers:?}"), r#"["a: xxx", "b: 2", "c: d"]"#);
     }
 
     #[test]

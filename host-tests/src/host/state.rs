@@ -30,7 +30,8 @@ pub(crate) struct VmState {
     pub(crate) profile: Profile,
     pub(crate) world: World,
     pub(crate) roots: BTreeMap<u32, Root>,
-    pub(crate) streams: BTreeMap<u32, Stream>,
+    /// In boxes, because a tree moves its values about.
+    pub(crate) streams: BTreeMap<u32, Box<Stream>>,
     pub(crate) metric_ids: MetricIds,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) clusters: Vec<String>,
@@ -139,12 +140,12 @@ impl VmState {
     }
 
     pub(crate) fn stream(&self) -> Option<&Stream> {
-        self.streams.get(&self.context())
+        self.streams.get(&self.context()).map(Box::as_ref)
     }
 
     pub(crate) fn stream_mut(&mut self) -> Option<&mut Stream> {
         let context = self.context();
-        self.streams.get_mut(&context)
+        self.streams.get_mut(&context).map(Box::as_mut)
     }
 
     /// A map for reading, by the ABI's number.

@@ -61,7 +61,7 @@ impl Vm {
         let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
         let mut stream = Stream::new(root, plugin.unwrap_or_default(), kind);
         stream.facts = facts;
-        self.store.data_mut().streams.insert(context, stream);
+        self.store.data_mut().streams.insert(context, Box::new(stream));
         self.raw(Kind::ContextCreate, &[context, root]).map(drop)
     }
 

@@ -360,12 +360,12 @@ impl Vm {
 impl Vm {
     /// A stream that is not deleted yet.
     pub fn stream(&self, context: u32) -> Option<&Stream> {
-        self.store.data().streams.get(&context)
+        self.store.data().streams.get(&context).map(Box::as_ref)
     }
 
     /// A stream, to set its properties.
     pub fn stream_mut(&mut self, context: u32) -> Option<&mut Stream> {
-        self.store.data_mut().streams.get_mut(&context)
+        self.store.data_mut().streams.get_mut(&context).map(Box::as_mut)
     }
 
     /// A map of a stream as it stands; empty for a stream that is gone.

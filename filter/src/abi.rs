@@ -68,17 +68,18 @@ fn configure(root: u32, accepted: Accepted) {
     broken::confess();
     shared::prepare(&pools);
     vm::with(|vm| {
-        let pools = if role == Role::Picker { vm.install(&name, &accepted) } else { Vec::new() };
+        let installed = if role == Role::Picker { vm.install(&name, &accepted) } else { Vec::new() };
         if vm.root(root).is_none() {
             vm.roots.push((root, vm::Root::default()));
         }
         if let Some(root) = vm.root_mut(root) {
             root.name = name;
-            root.pools = pools;
+            root.pools = installed;
             root.config = Some(Rc::new(accepted));
         }
     });
     if role == Role::Picker {
+        tick::catch_up(&pools);
         let _ = host::set_tick_period(u32::try_from(period.as_millis()).unwrap_or(1000));
     }
 }

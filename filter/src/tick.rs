@@ -44,6 +44,20 @@ impl PoolSharing {
     }
 }
 
+/// What the workers have decided so far. A VM that starts while others carry traffic, after a trap for example, must not
+/// send to what they have taken out until its first tick.
+pub(crate) fn catch_up(pools: &[String]) {
+    for name in pools {
+        let Some(record) = shared::read(&shared::circuits_key(name), Circuits::decode) else { continue };
+        vm::with(|vm| {
+            let mut states = vm.slots.iter_mut().filter_map(|slot| slot.state.as_mut());
+            if let Some(state) = states.find(|state| state.pool.config().name == *name) {
+                state.pool.adopt(record, None);
+            }
+        });
+    }
+}
+
 /// One tick of a root.
 pub(crate) fn run(root: u32) {
     let now = crate::abi::now();

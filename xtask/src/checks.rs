@@ -16,13 +16,15 @@ use crate::{browser, dist, envoy, guests, wasm::Route};
 /// Test programs that start real processes, in `host-tests/tests`.
 const REAL_PROCESSES: [&str; 3] = ["e2e", "differential", "browser"];
 
-/// Test programs with golden traces: the test host must give them to the byte in a release too.
-const TRACES: [&str; 2] = ["filter_golden", "example"];
+/// Test programs that run with optimised code too: golden traces must be the same to the byte, and exploring needs the
+/// speed for its thousand interleavings.
+const TRACES: [&str; 3] = ["filter_golden", "filter_explore", "example"];
 
 /// What makes a debug build of our own crates one as in a release. wasmtime and the other dependencies stay as they are,
 /// see `[profile.dev.package."*"]`; building them a second time would take minutes and try nothing of ours.
-const AS_IN_RELEASE: [&str; 3] = [
+const AS_IN_RELEASE: [&str; 4] = [
     "--config=profile.dev.opt-level=3",
+    "--config=profile.dev.package.plimsoll-host-tests.opt-level=3",
     "--config=profile.dev.debug-assertions=false",
     "--config=profile.dev.overflow-checks=false",
 ];
@@ -53,10 +55,10 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     let Some(tools) = tools else { return last_step("tests", &mut ordinary) };
     step("tests", &mut ordinary)?;
     let mut traces = tests();
-    traces.args(AS_IN_RELEASE).args(tests_among(&TRACES)?);
+    traces.args(AS_IN_RELEASE).args(selected(TRACES));
     step("tests of traces, as in a release", &mut traces)?;
     let mut real = tests();
-    real.args(tests_among(&REAL_PROCESSES)?).args(["--", "--test-threads=1"]);
+    real.args(selected(REAL_PROCESSES)).args(["--", "--test-threads=1"]);
     last_step("tests with real processes", tools.hand_to(&mut real))
 }
 
@@ -119,14 +121,8 @@ fn ordinary_tests() -> Result<Vec<String>> {
     Ok(selected(names))
 }
 
-/// The same for those integration tests of the test host that exist and are listed.
-fn tests_among(list: &[&str]) -> Result<Vec<String>> {
-    let names = integration_tests(&root().join("host-tests/tests"))?;
-    Ok(selected(names.into_iter().filter(|name| list.contains(&name.as_str()))))
-}
-
-fn selected(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    names.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect()
+fn selected(names: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
+    names.into_iter().flat_map(|name| ["--test".to_owned(), name.into()]).collect()
 }
 
 /// The names by which cargo knows the tests in a `tests` directory: `name.rs` or `name/main.rs`.

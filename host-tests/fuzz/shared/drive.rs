@@ -117,8 +117,8 @@ pub(crate) fn drive(data: &[u8]) -> String {
     for vm in &run.vms {
         assert!(!vm.costs().to_string().is_empty());
     }
-    let text = run.world.trace().text();
-    text
+
+    run.world.trace().text()
 }
 
 /// nginx does not load a guest that imports what it does not know.
@@ -173,7 +173,7 @@ impl Run {
                 puppet::put_word(vm, puppet::ADDRESS, address);
                 puppet::put_word(vm, puppet::ALLOCATOR, u32::from(input.byte() % 4));
             }
-            14 => puppet::put_word(vm, puppet::TRAP, u32::from(input.byte() % 8 == 0)),
+            14 => puppet::put_word(vm, puppet::TRAP, u32::from(input.byte().is_multiple_of(8))),
             15..=19 => {
                 let kind = CallbackKind::ALL[input.below(CallbackKind::ALL.len())];
                 let mut words = vec![context];

@@ -18,6 +18,8 @@ pub const LISTENER: &str = "public";
 /// Name of the cluster behind the router.
 pub const CLUSTER: &str = "endpoints";
 
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
 /// One filter of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginSpec {
@@ -160,12 +162,7 @@ impl ChainConfig {
                 "fallback_policy": policy("round_robin", fallback),
             }),
         );
-        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-        cluster["typed_extension_protocol_options"] = json!({options: {
-            "@type": format!("type.googleapis.com/{options}"),
-            "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
-            "http_filters": filters,
-        }});
+        cluster["typed_extension_protocol_options"][HTTP_OPTIONS]["http_filters"] = filters.into();
         super::patch::merge(&mut cluster, &self.cluster);
         cluster
     }
@@ -214,6 +211,10 @@ fn cluster(name: &str, endpoints: &[SocketAddr]) -> Value {
         "name": name,
         "type": "STATIC",
         "connect_timeout": "0.25s",
+        "typed_extension_protocol_options": {HTTP_OPTIONS: {
+            "@type": format!("type.googleapis.com/{HTTP_OPTIONS}"),
+            "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+        }},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": members.collect::<Value>()}]},
     })
 }

@@ -5,6 +5,7 @@
 //! trailers can be read as well; else a map is shut and the guest gets status 2. What a stream's properties are is in
 //! `attributes.rs`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -145,7 +146,20 @@ impl Plugin {
 pub(crate) trait Facts: fmt::Debug {
     /// A value by its path.
     fn property(&self, path: &[u8]) -> Option<Value>;
+
+    /// Bytes of bodies that came from the client and went to it so far.
+    fn transferred(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
+    /// Where the guests of one request keep values in common.
+    fn kept(&self) -> Option<KeptValues> {
+        None
+    }
 }
+
+/// Values that guests keep under their own paths. All filters of a request share them, upstream filters too.
+pub(crate) type KeptValues = Rc<RefCell<BTreeMap<Vec<u8>, Kept>>>;
 
 /// A value that the guest keeps in its stream's filter state.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,7 +186,7 @@ pub struct Stream {
     pub(crate) cost: StreamCost,
     pub(crate) facts: Option<Rc<dyn Facts>>,
     /// What `proxy_set_property` kept, by the guest's path.
-    pub(crate) kept: BTreeMap<Vec<u8>, Kept>,
+    pub(crate) kept: KeptValues,
     pub(crate) declared: BTreeMap<Vec<u8>, bool>,
     pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
     /// What `proxy_get_property` finds, besides what comes from the maps.
@@ -195,7 +209,7 @@ impl Stream {
             downstream_closed: false,
             local_response: None,
             cost: StreamCost::default(),
-            kept: BTreeMap::new(),
+            kept: KeptValues::default(),
             declared: BTreeMap::new(),
             filter_state: BTreeMap::new(),
             facts: None,
@@ -226,6 +240,12 @@ impl Stream {
     pub(crate) fn open_map(&mut self, map: Map, headers: Headers) {
         self.maps[map as usize] = headers;
         (self.open[map as usize], self.seen[map as usize]) = (true, true);
+    }
+
+    /// Gives a map that can be read in the log phase only.
+    pub(crate) fn remember_map(&mut self, map: Map, headers: Headers) {
+        self.maps[map as usize] = headers;
+        self.seen[map as usize] = true;
     }
 
     pub(crate) fn shut_map(&mut self, map: Map) {

@@ -138,6 +138,11 @@ impl Guest {
         Self::compile(&wasm)
     }
 
+    /// True if this is the same compiled guest.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Engine::same(&self.engine, &other.engine)
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }

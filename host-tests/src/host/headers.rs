@@ -3,7 +3,7 @@
 //! Values are bytes, never checked for UTF-8: a client may send anything, and a guest has to live with it.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use super::Status;
 
@@ -11,45 +11,21 @@ use super::Status;
 const MAX_PAIRS: usize = 1_024;
 const MAX_BYTES: usize = 1 << 20;
 
+/// A key in lower case and its value.
+type Pair = (Arc<[u8]>, Arc<[u8]>);
+
 /// An ordered list of header pairs. Look-ups give the first value of a key.
 ///
-/// All text stands in one buffer, so that a map of any size is cloned with two allocations; what was replaced or removed
-/// stays there until it outweighs the rest.
-#[derive(Clone, Default)]
-pub struct Headers {
-    text: Vec<u8>,
-    pairs: Vec<Pair>,
-}
+/// A request's headers are handed on many times and changed seldom, so copies share the list until one of them is
+/// changed, and texts ever after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers(Arc<Vec<Pair>>);
 
-/// Where a pair's texts stand.
-#[derive(Clone, Copy)]
-struct Pair {
-    key: usize,
-    key_len: usize,
-    value: usize,
-    value_len: usize,
-}
-
-impl PartialEq for Headers {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl Eq for Headers {}
-
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter().map(|(key, value)| Shown(key, value))).finish()
-    }
-}
-
-/// A pair for reading.
-struct Shown<'a>(&'a [u8], &'a [u8]);
-
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}: {}\"", self.0.escape_ascii(), self.1.escape_ascii())
+impl Default for Headers {
+    fn default() -> Self {
+        // Most of a stream's maps stay empty.
+        static EMPTY: LazyLock<Arc<Vec<Pair>>> = LazyLock::new(Arc::default);
+        Self(Arc::clone(&EMPTY))
     }
 }
 
@@ -78,33 +54,30 @@ impl Headers {
         headers
     }
 
-    fn key(&self, pair: &Pair) -> &[u8] {
-        self.text.get(pair.key..pair.key + pair.key_len).unwrap_or_default()
-    }
-
-    fn value(&self, pair: &Pair) -> &[u8] {
-        self.text.get(pair.value..pair.value + pair.value_len).unwrap_or_default()
+    /// The pairs, to change them: copied if others share them.
+    fn pairs(&mut self) -> &mut Vec<Pair> {
+        Arc::make_mut(&mut self.0)
     }
 
     /// The first value of `key`.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<&[u8]> {
-        self.value_at(self.position(key.as_ref())?)
+        self.position(key.as_ref()).map(|at| &*self.0[at].1)
     }
 
     /// Where the first pair of `key` is.
     pub(crate) fn position(&self, key: &[u8]) -> Option<usize> {
-        self.pairs.iter().position(|pair| self.key(pair).eq_ignore_ascii_case(key))
+        self.0.iter().position(|(name, _)| name.eq_ignore_ascii_case(key))
     }
 
     /// The value of the pair at a place.
     pub(crate) fn value_at(&self, at: usize) -> Option<&[u8]> {
-        self.pairs.get(at).map(|pair| self.value(pair))
+        self.0.get(at).map(|(_, value)| &**value)
     }
 
     /// All values of `key`, with commas between them.
     pub(crate) fn joined(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
-        let mut values = self.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
-        let mut joined = Cow::Borrowed(values.next()?);
+        let mut values = self.0.iter().filter(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+        let mut joined = Cow::Borrowed(&**values.next()?);
         for value in values {
             let joined = joined.to_mut();
             joined.push(b',');
@@ -118,18 +91,9 @@ impl Headers {
         self.get(key).map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
-    fn write(&mut self, key: &[u8], value: &[u8]) -> Pair {
-        let at = self.text.len();
-        self.text.reserve(key.len() + value.len());
-        self.text.extend(key.iter().map(u8::to_ascii_lowercase));
-        self.text.extend_from_slice(value);
-        Pair { key: at, key_len: key.len(), value: at + key.len(), value_len: value.len() }
-    }
-
     /// Appends a pair.
     pub fn add(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let pair = self.write(key.as_ref(), value.as_ref());
-        self.pairs.push(pair);
+        self.pairs().push((lower(key.as_ref()), value.as_ref().into()));
     }
 
     /// Leaves exactly one pair for `key`, in the place of the first.
@@ -138,94 +102,74 @@ impl Headers {
         let Some(at) = self.position(key) else {
             return self.add(key, value);
         };
-        self.retain_but(key, Some(at));
-        let start = self.text.len();
-        self.text.extend_from_slice(value);
-        if let Some(pair) = self.pairs.get_mut(at) {
-            (pair.value, pair.value_len) = (start, value.len());
-        }
-        self.tidy();
+        let pairs = self.pairs();
+        pairs[at].1 = value.into();
+        let mut seen = 0;
+        pairs.retain(|(name, _)| {
+            let same = name.eq_ignore_ascii_case(key);
+            seen += usize::from(same);
+            !same || seen == 1
+        });
     }
 
     /// Removes every pair of `key`.
     pub fn remove(&mut self, key: impl AsRef<[u8]>) {
-        self.retain_but(key.as_ref(), None);
-        self.tidy();
-    }
-
-    /// Takes all pairs of a key away but the one at a place.
-    fn retain_but(&mut self, key: &[u8], kept: Option<usize>) {
-        let (text, mut at) = (&self.text, 0);
-        self.pairs.retain(|pair| {
-            let name = text.get(pair.key..pair.key + pair.key_len).unwrap_or_default();
-            let keep = Some(at) == kept || !name.eq_ignore_ascii_case(key);
-            at += 1;
-            keep
-        });
+        let key = key.as_ref();
+        if self.position(key).is_some() {
+            self.pairs().retain(|(name, _)| !name.eq_ignore_ascii_case(key));
+        }
     }
 
     /// Appends a pair where Envoy puts it: pseudo-headers stand before all others.
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) {
-        let pair = self.write(key, value);
+        let end = self.0.len();
         let pseudo = key.first() == Some(&b':');
-        let ordinary = |pair: &Pair| self.key(pair).first() != Some(&b':');
-        let at = if pseudo { self.pairs.iter().position(ordinary) } else { None };
-        self.pairs.insert(at.unwrap_or(self.pairs.len()), pair);
+        let at = if pseudo { self.0.iter().position(|(name, _)| name.first() != Some(&b':')) } else { None };
+        self.pairs().insert(at.unwrap_or(end), (lower(key), value.into()));
     }
 
     /// Appends to the value at a place, behind a delimiter if there is something before it.
     pub(crate) fn append_at(&mut self, at: usize, delimiter: &[u8], value: &[u8]) {
-        let Some(pair) = self.pairs.get(at).copied().filter(|_| !value.is_empty()) else { return };
-        let start = self.text.len();
-        if pair.value_len > 0 {
-            self.text.extend_from_within(pair.value..pair.value + pair.value_len);
-            self.text.extend_from_slice(delimiter);
-        }
-        self.text.extend_from_slice(value);
-        self.pairs[at] = Pair { value: start, value_len: self.text.len() - start, ..pair };
-        self.tidy();
-    }
-
-    /// Drops what no pair uses, once it is most of the text.
-    fn tidy(&mut self) {
-        const WORTH_IT: usize = 1_024;
-        if self.text.len() > WORTH_IT && self.text.len() > 2 * self.byte_size() {
-            *self = Self::from_pairs(self.iter());
+        if let Some((_, existing)) = self.pairs().get_mut(at)
+            && !value.is_empty()
+        {
+            let delimiter = if existing.is_empty() { &[][..] } else { delimiter };
+            *existing = [&**existing, delimiter, value].concat().into();
         }
     }
 
     /// How many pairs.
     pub fn len(&self) -> usize {
-        self.pairs.len()
+        self.0.len()
     }
 
     /// True without any pair.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.0.is_empty()
     }
 
     /// The pairs in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.pairs.iter().map(|pair| (self.key(pair), self.value(pair)))
+        self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 
     /// Bytes of all keys and values.
     pub fn byte_size(&self) -> usize {
-        self.pairs.iter().map(|pair| pair.key_len + pair.value_len).sum()
+        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
 
     /// How long the ABI's form is.
     pub fn encoded_len(&self) -> usize {
-        4 + self.byte_size() + 10 * self.len()
+        4 + self.byte_size() + 10 * self.0.len()
     }
 
     /// The ABI's form: count, then both lengths of each pair, then each key and value with a NUL behind it.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.encoded_len());
-        out.extend((self.len() as u32).to_le_bytes());
-        for pair in &self.pairs {
-            out.extend((pair.key_len as u32).to_le_bytes());
-            out.extend((pair.value_len as u32).to_le_bytes());
+        out.extend((self.0.len() as u32).to_le_bytes());
+        for (key, value) in self.0.iter() {
+            out.extend((key.len() as u32).to_le_bytes());
+            out.extend((value.len() as u32).to_le_bytes());
         }
         for text in self.iter().flat_map(|(key, value)| [key, value]) {
             out.extend_from_slice(text);
@@ -258,7 +202,7 @@ impl Headers {
         if at > bytes.len() {
             return Err(Status::SerializationFailure);
         }
-        let mut headers = Self { text: Vec::with_capacity(bytes.len() - at), pairs: Vec::with_capacity(count) };
+        let mut headers = Self(Arc::new(Vec::with_capacity(count)));
         for pair in 0..count {
             let mut texts = [&[][..]; 2];
             for (side, text) in texts.iter_mut().enumerate() {
@@ -274,6 +218,10 @@ impl Headers {
         }
         if at == bytes.len() { Ok(headers) } else { Err(Status::SerializationFailure) }
     }
+}
+
+fn lower(key: &[u8]) -> Arc<[u8]> {
+    if key.iter().any(u8::is_ascii_uppercase) { key.to_ascii_lowercase().into() } else { key.into() }
 }
 
 #[cfg(test)]
@@ -294,20 +242,6 @@ mod tests {
         let mut bytes = Headers::from_pairs([("a", "b")]).encode();
         bytes[4] = 200;
         assert_eq!(Headers::decode(&bytes), Err(Status::SerializationFailure));
-    }
-
-    #[test]
-    fn what_was_replaced_does_not_pile_up() {
-        let mut headers = Headers::from_pairs([("a", "1"), ("b", "2")]);
-        for round in 0..10_000 {
-            headers.replace("a", "x".repeat(round % 7));
-            headers.append_at(1, b",", b"");
-            headers.remove("c");
-            headers.add("c", "d");
-        }
-        assert!(headers.text.len() < 4_096, "{}", headers.text.len());
-        assert_eq!(headers, Headers::from_pairs([("a", "xxx"), ("b", "2"), ("c", "d")]));
-        assert_eq!(format!("{headers:?}"), r#"["a: xxx", "b: 2", "c: d"]"#);
     }
 
     #[test]

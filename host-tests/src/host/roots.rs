@@ -197,7 +197,8 @@ impl Vm {
                 root.incoming.http = Some(reply);
             }
         });
-        let answered = self.raw(Kind::HttpCallResponse, &args);
+        let caller = self.store.data_mut().callers.remove(&token);
+        let answered = self.raw_for(Kind::HttpCallResponse, &args, caller);
         self.with_root(root, |root| {
             root.incoming.http = None;
             root.status.1.clear();

@@ -30,11 +30,13 @@ pub(crate) struct VmState {
     pub(crate) profile: Profile,
     pub(crate) world: World,
     pub(crate) roots: BTreeMap<u32, Root>,
-    /// In boxes, because a tree moves its values about.
+    /// Boxed, because they come and go all the time and a map moves its neighbours.
     pub(crate) streams: BTreeMap<u32, Box<Stream>>,
     pub(crate) metric_ids: MetricIds,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) clusters: Vec<String>,
+    /// In ngx_wasm_module: the contexts that made the HTTP calls under way, by token.
+    pub(crate) callers: BTreeMap<u32, u32>,
     /// Data of a foreign function's callback, while it runs.
     pub(crate) call_data: Vec<u8>,
     pub(crate) actions: Vec<Action>,
@@ -42,6 +44,8 @@ pub(crate) struct VmState {
     pub(crate) effective: Option<u32>,
     /// A local response was sent in this callback: whatever the guest answers, the stream does not go on.
     pub(crate) stop_iteration: bool,
+    /// The guest's allocator trapped in this callback: the callback goes on, and the VM is lost when it returns.
+    pub(crate) allocator_trap: Option<String>,
     pub(crate) restricted: Restriction,
     /// The host calls of the callback under way.
     pub(crate) calls: CallLog,
@@ -93,11 +97,13 @@ impl VmState {
             metric_ids: MetricIds::default(),
             vm_configuration: Vec::new(),
             clusters: Vec::new(),
+            callers: BTreeMap::new(),
             call_data: Vec::new(),
             actions: Vec::new(),
             current: 0,
             effective: None,
             stop_iteration: false,
+            allocator_trap: None,
             restricted: Restriction::Start,
             calls: CallLog::default(),
             budget: CALLBACK_BUDGET,
@@ -140,12 +146,12 @@ impl VmState {
     }
 
     pub(crate) fn stream(&self) -> Option<&Stream> {
-        self.streams.get(&self.context()).map(Box::as_ref)
+        self.streams.get(&self.context()).map(|stream| &**stream)
     }
 
     pub(crate) fn stream_mut(&mut self) -> Option<&mut Stream> {
         let context = self.context();
-        self.streams.get_mut(&context).map(Box::as_mut)
+        self.streams.get_mut(&context).map(|stream| &mut **stream)
     }
 
     /// A map for reading, by the ABI's number.

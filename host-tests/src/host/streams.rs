@@ -60,6 +60,9 @@ impl Vm {
     ) -> Result<(), VmError> {
         let plugin = self.store.data().roots.get(&root).map(|root| root.plugin.clone());
         let mut stream = Stream::new(root, plugin.unwrap_or_default(), kind);
+        if let Some(kept) = facts.as_ref().and_then(|facts| facts.kept()) {
+            stream.kept = kept;
+        }
         stream.facts = facts;
         self.store.data_mut().streams.insert(context, Box::new(stream));
         self.raw(Kind::ContextCreate, &[context, root]).map(drop)

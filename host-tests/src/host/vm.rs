@@ -301,6 +301,11 @@ impl Vm {
     /// Runs one callback with any arguments, in any order. The answer is the guest's word, or the default of a
     /// callback that it does not export, or that the host never makes.
     pub fn raw(&mut self, kind: CallbackKind, args: &[u32]) -> Result<u32, VmError> {
+        self.raw_for(kind, args, None)
+    }
+
+    /// The same, with another context than the first argument as the one that host calls are for.
+    pub(crate) fn raw_for(&mut self, kind: CallbackKind, args: &[u32], on: Option<u32>) -> Result<u32, VmError> {
         if self.dead {
             return Err(VmError::Dead);
         }
@@ -309,7 +314,7 @@ impl Vm {
         }
         let context = args.first().copied().unwrap_or(0);
         let state = self.store.data_mut();
-        (state.current, state.effective, state.stop_iteration) = (context, None, false);
+        (state.current, state.effective, state.stop_iteration) = (context, on, false);
         state.calls.clear();
         state.budget = CALLBACK_BUDGET;
         state.world.note(&state.name, || format!("{}{args:?}", kind.name()));
@@ -320,6 +325,9 @@ impl Vm {
             return Ok(kind.default_answer());
         };
         self.settle_costs(kind, context);
+        if let Some(trap) = self.store.data_mut().allocator_trap.take() {
+            return Err(self.die(kind, context, &wasmtime::Error::msg(trap)));
+        }
         let answer = answer.map_err(|error| self.die(kind, context, &error))?;
         let state = self.store.data();
         state.world.note(&state.name, || format!("{} → {answer}", kind.name()));
@@ -360,12 +368,12 @@ impl Vm {
 impl Vm {
     /// A stream that is not deleted yet.
     pub fn stream(&self, context: u32) -> Option<&Stream> {
-        self.store.data().streams.get(&context).map(Box::as_ref)
+        self.store.data().streams.get(&context).map(|stream| &**stream)
     }
 
     /// A stream, to set its properties.
     pub fn stream_mut(&mut self, context: u32) -> Option<&mut Stream> {
-        self.store.data_mut().streams.get_mut(&context).map(Box::as_mut)
+        self.store.data_mut().streams.get_mut(&context).map(|stream| &mut **stream)
     }
 
     /// A map of a stream as it stands; empty for a stream that is gone.

@@ -3,10 +3,12 @@
 use crate::case::{Answer, Case, Request, Scene};
 use crate::compare::compare;
 
-#[test]
-fn reading_and_changing() {
-    let post = || Request::post("0123456789");
-    let scene = Scene::new("bodies")
+fn post() -> Request {
+    Request::post("0123456789")
+}
+
+fn reading(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "parts of a body",
@@ -50,6 +52,10 @@ fn reading_and_changing() {
             )
             .request(post()),
         )
+}
+
+fn changing(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "replacing",
@@ -99,6 +105,10 @@ fn reading_and_changing() {
             down response_body#2 set_buffer 1 0 0 \"tail\"
             down response_body#2 get_buffer 1 0 100",
         ))
+}
+
+fn replacing(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "a length that is not true any more",
@@ -112,14 +122,23 @@ fn reading_and_changing() {
                 "down response_body get_buffer_status 1\nup response_body ~get_buffer 1 0 200000",
             )
             .answer(Answer::chunks(&["x".repeat(3000).as_str()])),
-        );
-    compare(&scene);
+        )
 }
 
 #[test]
-fn holding_back() {
-    let chunks = || Request::chunks(&["one", "two", "three"]);
-    let scene = Scene::new("held bodies")
+fn reading_and_changing() {
+    let scene = Scene::new("bodies");
+    let scene = reading(scene);
+    let scene = changing(scene);
+    compare(&replacing(scene));
+}
+
+fn chunks() -> Request {
+    Request::chunks(&["one", "two", "three"])
+}
+
+fn held_requests(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "pausing until the end",
@@ -169,10 +188,13 @@ fn holding_back() {
             )
             .answer(Answer::chunks(&["and", "now"]).trailer("t", "1")),
         )
-        .case(
-            Case::new(
-                "held upstream",
-                "
+}
+
+fn held_responses(scene: Scene) -> Scene {
+    scene.case(
+        Case::new(
+            "held upstream",
+            "
                 up request_body#1 answer 1
                 up request_body#2 answer 1
                 up request_body#3 answer 1
@@ -180,10 +202,16 @@ fn holding_back() {
                 up response_body#1 answer 1
                 up response_body get_buffer 1 0 100
                 down response_body get_buffer 1 0 100",
-            )
-            .exchange(chunks(), [Answer::chunks(&["and", "now"])]),
-        );
-    compare(&scene);
+        )
+        .exchange(chunks(), [Answer::chunks(&["and", "now"])]),
+    )
+}
+
+#[test]
+fn holding_back() {
+    let scene = Scene::new("held bodies");
+    let scene = held_requests(scene);
+    compare(&held_responses(scene));
 }
 
 #[test]

@@ -129,6 +129,14 @@ pub(crate) struct Case {
     pub(crate) exchanges: Vec<Exchange>,
     /// What the cluster for calls answers.
     pub(crate) calls: Vec<Answer>,
+    /// A new configuration for the first downstream filter, before its traffic.
+    pub(crate) update: Option<&'static str>,
+    /// Why both sides differ here, where they do and may.
+    pub(crate) differs: Option<&'static str>,
+    /// Before it, on both sides.
+    pub(crate) pause: Duration,
+    /// Its VM is lost, so no stream will be deleted.
+    pub(crate) lost: bool,
     /// Wait for so many lines that contain this, after the exchanges.
     pub(crate) until: Option<(&'static str, usize)>,
 }
@@ -136,7 +144,17 @@ pub(crate) struct Case {
 impl Case {
     /// A plain GET; the script's lines are `root-id callback operation…`.
     pub(crate) fn new(name: &'static str, script: &str) -> Self {
-        Self { name, script: script.to_owned(), exchanges: Vec::new(), calls: Vec::new(), until: None }
+        Self {
+            name,
+            script: script.to_owned(),
+            exchanges: Vec::new(),
+            calls: Vec::new(),
+            update: None,
+            differs: None,
+            pause: Duration::ZERO,
+            lost: false,
+            until: None,
+        }
     }
 
     pub(crate) fn exchange(mut self, request: Request, answers: impl IntoIterator<Item = Answer>) -> Self {
@@ -154,6 +172,30 @@ impl Case {
 
     pub(crate) fn calls(mut self, answers: impl IntoIterator<Item = Answer>) -> Self {
         self.calls = answers.into_iter().collect();
+        self
+    }
+
+    /// Gives the first downstream filter a new configuration.
+    pub(crate) fn updating(mut self, configuration: &'static str) -> Self {
+        self.update = Some(configuration);
+        self
+    }
+
+    /// Lists a difference between Envoy and the host with its reason. Where there is none any more, the test fails.
+    pub(crate) fn differing_because(mut self, reason: &'static str) -> Self {
+        self.differs = Some(reason);
+        self
+    }
+
+    /// Lets time pass first.
+    pub(crate) fn after(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// Says that its VM is lost.
+    pub(crate) fn losing_the_vm(mut self) -> Self {
+        self.lost = true;
         self
     }
 
@@ -202,7 +244,7 @@ pub(crate) enum Body {
     None,
     /// With its length, in one piece.
     Length(String),
-    /// In chunks, each [`GAP`] after what came before.
+    /// In chunks, each and the end [`GAP`] after what came before.
     Chunks(Vec<String>),
 }
 
@@ -268,8 +310,6 @@ pub(crate) enum End {
     Hang,
     /// What comes is not HTTP.
     Garbage,
-    /// Nobody listens.
-    Refuse,
 }
 
 impl Answer {

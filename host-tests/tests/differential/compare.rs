@@ -8,6 +8,8 @@ use crate::host;
 
 /// A folder in which Envoy's traces are kept from run to run, for work on the host alone.
 const KEPT: &str = "DIFFERENTIAL_KEPT";
+/// Between the traces in it.
+const BETWEEN: &str = "\n\u{c}\n";
 /// If set, Envoy's traces are printed.
 const SHOWN: &str = "DIFFERENTIAL_SHOW";
 
@@ -17,12 +19,13 @@ pub(crate) fn compare(scene: &Scene) {
     let endpoints = runtime.block_on(Endpoints::start());
     let names: Vec<&str> = std::iter::once("start").chain(scene.cases.iter().map(|case| case.name)).collect();
     let kept = std::env::var_os(KEPT).map(|folder| Path::new(&folder).join(format!("{}.txt", scene.name)));
+    let started = std::time::Instant::now();
     let known = kept.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-    let truth = known.map(|text| text.split("\n\n").map(str::to_owned).collect()).unwrap_or_else(|| {
+    let truth = known.map(|text| text.split(BETWEEN).map(str::to_owned).collect()).unwrap_or_else(|| {
         let traces = runtime.block_on(envoy::run(scene, &endpoints));
         let texts: Vec<String> = traces.iter().map(|trace| trace.text().join("\n")).collect();
         if let Some(file) = &kept {
-            std::fs::write(file, texts.join("\n\n")).expect("the folder can be written");
+            std::fs::write(file, texts.join(BETWEEN)).expect("the folder can be written");
         }
         texts
     });
@@ -32,11 +35,15 @@ pub(crate) fn compare(scene: &Scene) {
         }
         assert!(!truth.contains("makes no sense"), "{}: {name}\n{truth}", scene.name);
     }
+    println!("{}: Envoy took {:?}", scene.name, started.elapsed());
     let ours: Vec<String> = host::run(scene, &endpoints.names).iter().map(|trace| trace.text().join("\n")).collect();
     assert_eq!((truth.len(), ours.len()), (names.len(), names.len()), "a trace for each case of {}", scene.name);
     let mut differences = Vec::new();
-    for ((name, truth), ours) in names.iter().zip(&truth).zip(&ours) {
-        if truth != ours {
+    let listed = std::iter::once(None).chain(scene.cases.iter().map(|case| case.differs));
+    for (((name, truth), ours), listed) in names.iter().zip(&truth).zip(&ours).zip(listed) {
+        if let Some(reason) = listed {
+            assert_ne!(truth, ours, "{}: {name} does not differ any more, though it is listed: {reason}", scene.name);
+        } else if truth != ours {
             let diff = diff(&truth.lines().collect::<Vec<_>>(), &ours.lines().collect::<Vec<_>>());
             differences.push(format!("--- {}: {name} (- Envoy, + the host)\n{diff}", scene.name));
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use plimsoll_host_tests::bed::envoy::Update;
 use plimsoll_host_tests::bed::wire::{Endpoint, Received, Step, send};
 use plimsoll_host_tests::bed::{ChainConfig, Envoy, PluginSpec, ports, workspace_root};
 
@@ -11,8 +12,10 @@ use crate::trace::{Line, Names, Trace};
 /// For a callback that comes a little later than the answer.
 const SOON: Duration = Duration::from_millis(1_500);
 /// A client waits no longer.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1_600);
 const POLL: Duration = Duration::from_millis(4);
+/// A call takes so long, so that a request that does not wait for it is over before.
+pub(crate) const CALL: Duration = Duration::from_millis(40);
 /// What the guests may call.
 pub(crate) const CALLS: &str = "calls";
 
@@ -41,14 +44,25 @@ impl Endpoints {
 
 /// Runs a scene: the trace of its start, then one trace for each case.
 pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
-    let config = configuration(scene, endpoints);
+    let mut config = configuration(scene, endpoints);
     let envoy = Envoy::start(&config, scene.workers).await.unwrap_or_else(|error| panic!("{error:#}"));
     let mut reader = Reader { envoy, read: 0, names: &endpoints.names };
     let mut traces = vec![Trace::new(reader.lines())];
     for case in &scene.cases {
+        tokio::time::sleep(case.pause).await;
         let mut clients = Vec::new();
         let mut lines = Vec::new();
-        endpoints.calls.answer_with(case.calls.iter().map(answer_steps));
+        if let Some(update) = case.update {
+            let before = std::mem::replace(&mut config.downstream[0].configuration, update.to_owned());
+            let verdict = reader.envoy.update(&config).await.unwrap_or_else(|error| panic!("{error:#}"));
+            clients.push(format!("{verdict:?}"));
+            if verdict == Update::Rejected {
+                config.downstream[0].configuration = before;
+            }
+        }
+        endpoints
+            .calls
+            .answer_with(case.calls.iter().map(|answer| answer_steps(&answer.clone().after(answer.delay + CALL))));
         for exchange in case.traffic() {
             let script = |answer: &Answer| answer_steps(answer);
             let (to_a, to_b) = targets(&exchange);
@@ -56,7 +70,12 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
             endpoints.b.answer_with(to_b.into_iter().map(script));
             let steps = request_steps(&exchange.request, case, &endpoints.names);
             clients.push(show(&send(reader.envoy.public(), &steps, PATIENCE).await));
-            reader.settle(&mut lines).await;
+            if case.lost {
+                tokio::time::sleep(GAP).await;
+                lines.extend(reader.lines());
+            } else {
+                reader.settle(&mut lines).await;
+            }
         }
         if let Some((text, times)) = case.until {
             reader
@@ -75,7 +94,7 @@ fn configuration(scene: &Scene, endpoints: &Endpoints) -> ChainConfig {
         root_id: filter.root_id.into(),
         vm_id: filter.vm_id.into(),
         vm_configuration: scene.vm_configuration.into(),
-        configuration: scene.configuration(filter.root_id),
+        configuration: endpoints.names.fill(scene.configuration(filter.root_id)),
         failure_policy: filter.policy,
     };
     let mut config = ChainConfig::new(workspace_root().join("target/test/probe.wasm")).expect("free ports");
@@ -84,6 +103,7 @@ fn configuration(scene: &Scene, endpoints: &Endpoints) -> ChainConfig {
     config.endpoints = ["a", "b", "dead"].map(|name| endpoints.names.address(name)).to_vec();
     config.call_clusters = vec![(CALLS.into(), endpoints.calls.address())];
     config.route = scene.route();
+    config.dynamic_listener = scene.cases.iter().any(|case| case.update.is_some());
     config
 }
 
@@ -119,7 +139,7 @@ fn answer_steps(answer: &Answer) -> Vec<Step> {
     match answer.end {
         End::Close => steps.push(Step::Close),
         End::Reset => steps.push(Step::Reset),
-        End::Hang | End::Refuse => steps.push(Step::Hang),
+        End::Hang => steps.push(Step::Hang),
         End::Garbage => steps.extend([Step::Send(b"this is no answer\r\n\r\n".to_vec()), Step::Close]),
         End::Whole | End::Cut => {
             let mut head = format!("HTTP/1.1 {} Whatever\r\n", answer.status);
@@ -147,11 +167,11 @@ fn message(mut head: String, body: &Body, trailers: &[(&str, &str)], whole: bool
     head.push_str("transfer-encoding: chunked\r\n\r\n");
     let mut steps = vec![Step::Send(head.into())];
     for chunk in chunks {
-        steps.extend([Step::Wait(GAP), Step::Send(format!("{:x}\r\n{chunk}\r\n", chunk.len()).into())]);
+        steps.extend([Step::Send(format!("{:x}\r\n{chunk}\r\n", chunk.len()).into()), Step::Wait(GAP)]);
     }
     if whole {
         let trailers: String = trailers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        steps.extend([Step::Wait(GAP), Step::Send(format!("0\r\n{trailers}\r\n").into())]);
+        steps.push(Step::Send(format!("0\r\n{trailers}\r\n").into()));
     }
     steps
 }

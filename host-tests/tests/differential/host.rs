@@ -1,26 +1,43 @@
 //! A scene in the test host.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use plimsoll_host_tests::bed::FailurePolicy;
 use plimsoll_host_tests::bed::workspace_root;
 use plimsoll_host_tests::host::proxy::{self, Attempt, Behaviour, CallAnswer, Proxy, Retries, Setup};
-use plimsoll_host_tests::host::{Guest, Headers, HttpReply, Plugin, World};
+use plimsoll_host_tests::host::{Guest, Headers, Plugin, World};
 
 use crate::case::{Answer, Body, Case, End, Exchange, Filter, GAP, Request, Scene};
-use crate::envoy::CALLS;
+use crate::envoy::{CALL, CALLS, PATIENCE};
 use crate::trace::{Line, Names, Trace};
+
+/// Level of the probe's lines.
+const INFO: u32 = 2;
+
+/// The probe, compiled once.
+fn guest() -> &'static Guest {
+    static PROBE: OnceLock<Guest> = OnceLock::new();
+    PROBE.get_or_init(|| {
+        let file = workspace_root().join("target/test/probe.wasm");
+        Guest::from_file(&file).unwrap_or_else(|error| panic!("{error}"))
+    })
+}
 
 /// Runs a scene: the trace of its start, then one trace for each case.
 pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
-    let guest =
-        Guest::from_file(workspace_root().join("target/test/probe.wasm")).unwrap_or_else(|error| panic!("{error}"));
-    let mut proxy = setup(scene, &guest, names).start().unwrap_or_else(|error| panic!("{error}"));
+    let guest = guest();
+    let mut proxy = setup(scene, guest, names).start().unwrap_or_else(|error| panic!("{error}"));
     let mut read = 0;
     let mut traces = vec![Trace::new(lines(proxy.world(), &mut read, names))];
     for case in &scene.cases {
+        proxy.run_for(case.pause);
         let mut clients = Vec::new();
         let mut seen = Vec::new();
+        if let Some(update) = case.update {
+            let updated = proxy.update(&Plugin::new(scene.downstream[0].root_id, update));
+            clients.push(if updated.is_ok() { "Accepted" } else { "Rejected" }.to_owned());
+        }
         let mut calls = case.calls.clone().into_iter();
         proxy.set_call_script(CALLS, move |_, _| call_answer(calls.next()));
         for exchange in case.traffic() {
@@ -59,7 +76,11 @@ fn setup(scene: &Scene, guest: &Guest, names: &Names) -> Setup {
     let first = scene.downstream.first().or(scene.upstream.first()).expect("a filter");
     let mut setup = Setup::new(guest).vm_id(first.vm_id).vm_configuration(scene.vm_configuration);
     setup = setup.workers(scene.workers as usize).cluster("endpoints", endpoints).call_cluster(CALLS);
-    setup = setup.route::<String>("/no-cluster", "", []).steering_header("x-endpoint", false).timeout(scene.timeout);
+    setup = setup
+        .route::<String>("/no-cluster", "", [])
+        .route_names("ours", "all")
+        .steering_header("x-endpoint", false)
+        .timeout(scene.timeout);
     setup = setup.failure_policy(policy(first));
     setup = setup.retries(Retries { limit: scene.retries, backoff: Duration::from_millis(2), ..Retries::default() });
     if let Some(timeout) = scene.per_try_timeout {
@@ -72,7 +93,7 @@ fn setup(scene: &Scene, guest: &Guest, names: &Names) -> Setup {
             vm_id = filter.vm_id;
             setup = setup.guest(guest, vm_id).vm_configuration(scene.vm_configuration);
         }
-        let plugin = Plugin::new(filter.root_id, scene.configuration(filter.root_id));
+        let plugin = Plugin::new(filter.root_id, names.fill(scene.configuration(filter.root_id)));
         setup = if upstream { setup.upstream(plugin) } else { setup.downstream(plugin) };
     }
     setup
@@ -100,14 +121,13 @@ fn answer(endpoint: &str, answer: Option<Answer>) -> proxy::Answer {
         Body::Chunks(chunks) => chunks.clone(),
     };
     let chunked = matches!(answer.body, Body::Chunks(_));
-    let body_time = if chunked { GAP * (pieces.len() as u32 + 1) } else { GAP };
+    let body_time = if chunked { GAP * pieces.len() as u32 } else { GAP };
     let behaviour = match answer.end {
         _ if endpoint == "dead" => Behaviour::Refuse,
         End::Whole if chunked => Behaviour::Stream { status, latency, body_time },
         End::Whole => Behaviour::Respond { status, latency },
         End::Cut => Behaviour::Truncate { status, latency, body_time },
         End::Hang => Behaviour::Hang,
-        End::Refuse => Behaviour::Refuse,
         End::Close | End::Reset => Behaviour::Reset { after: latency },
         End::Garbage => Behaviour::Garbage { after: latency },
     };
@@ -137,8 +157,10 @@ fn headers(answer: &Answer) -> Vec<(String, String)> {
 }
 
 fn call_answer(answer: Option<Answer>) -> CallAnswer {
-    let Some(answer) = answer else { return CallAnswer::status(200, 0).header("content-length", "0") };
-    let after_ms = answer.delay.as_millis() as u64;
+    let answer = answer.unwrap_or_else(Answer::empty);
+    let chunks = if let Body::Chunks(chunks) = &answer.body { chunks.len() as u32 } else { 0 };
+    let after = CALL + answer.delay + GAP * chunks;
+    let after_ms = after.as_millis() as u64;
     let body = match &answer.body {
         Body::None => String::new(),
         Body::Length(text) => text.clone(),
@@ -146,21 +168,23 @@ fn call_answer(answer: Option<Answer>) -> CallAnswer {
     };
     match answer.end {
         End::Whole => {
-            let mut reply = HttpReply { headers: Headers::response(answer.status), ..HttpReply::default() };
-            headers(&answer).iter().for_each(|(name, value)| reply.headers.add(name, value));
-            answer.trailers.iter().for_each(|(name, value)| reply.trailers.add(name, value));
-            reply.body = body.into_bytes();
-            CallAnswer { after: answer.delay, reply }
+            let mut given = CallAnswer::status(answer.status, after_ms).body(body);
+            for (name, value) in headers(&answer) {
+                given = given.header(name, value);
+            }
+            answer.trailers.iter().fold(given, |given, (name, value)| given.trailer(name, value))
         }
         End::Cut => CallAnswer::cut(after_ms),
-        End::Hang | End::Refuse => CallAnswer::status(200, 3_600_000),
-        End::Close | End::Reset | End::Garbage => CallAnswer::unreachable(after_ms),
+        End::Hang => CallAnswer::status(200, 3_600_000),
+        End::Close | End::Reset => CallAnswer::unreachable(after_ms),
+        End::Garbage => CallAnswer::garbage(after_ms),
     }
 }
 
 fn fetch(proxy: &mut Proxy, case: &Case, exchange: &Exchange, names: &Names) -> String {
-    let outcome = proxy.fetch(request(&exchange.request, case, names));
+    let id = proxy.submit(request(&exchange.request, case, names));
     proxy.run_until_idle();
+    let outcome = proxy.outcome(id).expect("an idle proxy has ended its requests");
     let Some(status) = outcome.status else { return "nothing".into() };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let pairs = |headers: &Headers| -> Vec<(String, String)> {
@@ -196,7 +220,13 @@ fn request(request: &Request, case: &Case, names: &Names) -> proxy::Request {
         Body::Chunks(_) => {}
     }
     headers.add("x-forwarded-proto", "http");
-    let mut whole = proxy::Request { headers, abort_after: request.abort_after, ..proxy::Request::default() };
+    // A client counts from its last piece on.
+    let sending = match &request.body {
+        Body::Chunks(chunks) => GAP * chunks.len() as u32,
+        _ => Duration::ZERO,
+    };
+    let abort_after = Some(request.abort_after.map_or(PATIENCE, |after| sending + after));
+    let mut whole = proxy::Request { headers, abort_after, ..proxy::Request::default() };
     whole = match &request.body {
         Body::None => whole,
         Body::Length(text) => whole.body(text),
@@ -206,11 +236,16 @@ fn request(request: &Request, case: &Case, names: &Names) -> proxy::Request {
 }
 
 fn lines(world: &World, read: &mut usize, names: &Names) -> Vec<Line> {
-    let fresh = world.log_since(*read);
+    let mut fresh = world.log_since(*read);
     *read += fresh.len();
+    // Envoy shows what its level allows, and of a message with several lines the first stands behind the thread.
+    fresh.retain(|line| line.level >= INFO);
     let thread = |vm: &str| {
         let thread = vm.split('.').next().unwrap_or(vm).replace("worker-", "");
         if thread == "canary" { "main".to_owned() } else { thread }
     };
-    fresh.iter().map(|line| Line::new(&thread(&line.vm), &line.message, names)).collect()
+    fresh
+        .iter()
+        .map(|line| Line::new(&thread(&line.vm), line.message.lines().next().unwrap_or_default(), names))
+        .collect()
 }

@@ -26,3 +26,4 @@ mod start;
 mod timers;
 mod trailers;
 mod traps;
+mod updates;

@@ -3,9 +3,8 @@
 use crate::case::{Answer, Case, Request, Scene};
 use crate::compare::compare;
 
-#[test]
-fn in_phase() {
-    let scene = Scene::new("maps")
+fn reading(scene: Scene) -> Scene {
+    scene
         .case(Case::new(
             "all pairs",
             "
@@ -58,6 +57,10 @@ fn in_phase() {
             down response_headers add_header 2 "x-down" "d"
             down response_headers get_pairs 2"#,
         ))
+}
+
+fn changing(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "replacing",
@@ -92,11 +95,35 @@ fn in_phase() {
         .case(Case::new(
             "setting all pairs",
             r#"
-            down request_headers set_pairs 0 p":method|POST|:path|/set|:authority|elsewhere|:scheme|http|x-a|1|X-B|2|x-a|3"
+            down request_headers set_pairs 0 p":method|POST|:path|/set|:authority|elsewhere|:scheme|http|x-forwarded-proto|http|x-endpoint|{a}|x-a|1|X-B|2|x-a|3"
             down request_headers get_pairs 0
             up request_headers get_pairs 0
             down response_headers set_pairs 2 p":status|202|x-only|1"
             down response_headers get_pairs 2"#,
+        ))
+        .case(Case::new(
+            "setting pairs without a scheme",
+            r#"down request_headers set_pairs 0 p":method|GET|:path|/set|:authority|elsewhere|x-forwarded-proto|http|x-endpoint|{a}""#,
+        ))
+        .case(Case::new(
+            "setting pairs without a protocol",
+            r#"down request_headers set_pairs 0 p":method|GET|:path|/set|:authority|elsewhere|:scheme|http|x-endpoint|{a}""#,
+        ))
+        .case(Case::new(
+            "setting pairs without a host",
+            r#"down request_headers set_pairs 0 p":method|GET|:path|/set|:scheme|http|x-forwarded-proto|http|x-endpoint|{a}""#,
+        ))
+}
+
+fn setting(scene: Scene) -> Scene {
+    scene
+        .case(Case::new(
+            "setting pairs without a path",
+            r#"down request_headers set_pairs 0 p":method|GET|:authority|elsewhere|:scheme|http|x-forwarded-proto|http|x-endpoint|{a}""#,
+        ))
+        .case(Case::new(
+            "setting pairs without a method",
+            r#"down request_headers set_pairs 0 p":path|/|:authority|elsewhere|:scheme|http|x-forwarded-proto|http|x-endpoint|{a}""#,
         ))
         .case(Case::new(
             "pseudo-headers",
@@ -113,9 +140,17 @@ fn in_phase() {
             down request_headers get_map_size 0
             down request_headers add_header 0 "abc" "de"
             down request_headers get_map_size 0
+            down response_headers remove_header 2 "x-envoy-upstream-service-time"
             down response_headers get_map_size 2"#,
-        ));
-    compare(&scene);
+        ))
+}
+
+#[test]
+fn in_phase() {
+    let scene = Scene::new("maps");
+    let scene = reading(scene);
+    let scene = changing(scene);
+    compare(&setting(scene));
 }
 
 #[test]

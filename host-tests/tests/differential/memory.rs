@@ -32,12 +32,14 @@ fn allocator() {
 
 #[test]
 fn a_host_call_in_the_allocator() {
-    let scene = Scene::new("call in the allocator").case(Case::new("a call in the allocator", &with_allocator("call")));
+    let scene = Scene::new("call in the allocator")
+        .case(Case::new("a call in the allocator", &with_allocator("call")).losing_the_vm());
     compare(&scene);
 }
 
 #[test]
 fn a_trap_in_the_allocator() {
-    let scene = Scene::new("trap in the allocator").case(Case::new("a trap in the allocator", &with_allocator("trap")));
+    let scene = Scene::new("trap in the allocator")
+        .case(Case::new("a trap in the allocator", &with_allocator("trap")).losing_the_vm());
     compare(&scene);
 }

@@ -3,11 +3,8 @@
 use crate::case::{Case, Filter, Scene};
 use crate::compare::compare;
 
-#[test]
-fn metrics() {
-    let scene = Scene::new("metrics")
-        .downstream([Filter::new("down"), Filter::new("other").in_vm("other")])
-        .always("down configure define_metric 0 \"at-start\"\ndown configure define_metric 0 \"at-start\"")
+fn ids_and_counters(scene: Scene) -> Scene {
+    scene
         .case(Case::new(
             "ids",
             r#"
@@ -53,6 +50,10 @@ fn metrics() {
             down request_headers increment_metric $g 2
             down request_headers get_metric $g"#,
         ))
+}
+
+fn other_kinds(scene: Scene) -> Scene {
+    scene
         .case(Case::new(
             "a histogram",
             r#"
@@ -101,6 +102,10 @@ fn metrics() {
             other request_headers increment_metric $c 1
             down response_headers get_metric $c"#,
         ))
+}
+
+fn names(scene: Scene) -> Scene {
+    scene
         .case(Case::new(
             "odd names",
             r#"
@@ -117,6 +122,15 @@ fn metrics() {
             down log define_metric 0 "late" -> l
             down log increment_metric $l 1
             down done get_metric $l"#,
-        ));
-    compare(&scene);
+        ))
+}
+
+#[test]
+fn metrics() {
+    let scene = Scene::new("metrics")
+        .downstream([Filter::new("down"), Filter::new("other").in_vm("other")])
+        .always("down configure define_metric 0 \"at-start\"\ndown configure define_metric 0 \"at-start\"");
+    let scene = ids_and_counters(scene);
+    let scene = other_kinds(scene);
+    compare(&names(scene));
 }

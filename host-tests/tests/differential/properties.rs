@@ -37,7 +37,6 @@ fn of_the_request() {
         "request.headers.x-one",
         "request.headers.X-One",
         "request.headers.x-none",
-        "request.headers",
         "request.nothing",
         "request",
     ];
@@ -55,7 +54,7 @@ fn of_the_request() {
         let script = if *callback == "context_create" { String::new() } else { reads("down", &[callback], &paths) };
         scene.case(Case::new(name, &script).exchange(request(), [Answer::ok()]))
     });
-    let times = ["request.time", "request.duration"];
+    let times = ["request.time", "request.duration", "request.headers", "response.total_size"];
     let scene = scene
         .case(
             Case::new("times of a request", &lengths("down", &CALLBACKS[1..], &times))
@@ -76,7 +75,6 @@ fn of_the_response() {
         "response.flags",
         "response.grpc_status",
         "response.size",
-        "response.total_size",
         "response.headers.x-answer",
         "response.headers.:status",
         "response.trailers.x-trailer",

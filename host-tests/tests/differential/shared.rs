@@ -88,15 +88,18 @@ fn other_vm() {
     compare(&scene);
 }
 
-#[test]
-fn queues() {
+/// The filter's root registers a queue, then this.
+fn with(more: &str) -> String {
     let register = r#"
         down request_headers own_context -> stream
         down request_headers set_effective_context 2
         down request_headers register_queue "q" -> q
         down request_headers set_effective_context $stream"#;
-    let with = |more: &str| format!("{register}\n{more}");
-    let scene = Scene::new("queues")
+    format!("{register}\n{more}")
+}
+
+fn items(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "one item",
@@ -141,6 +144,10 @@ fn queues() {
                 down request_headers dequeue $q"#,
             ),
         ))
+}
+
+fn owners(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "the root that registered last",
@@ -172,6 +179,12 @@ fn queues() {
                 ),
             )
             .until("< queue_ready", 1),
-        );
-    compare(&scene);
+        )
+}
+
+#[test]
+fn queues() {
+    let scene = Scene::new("queues");
+    let scene = items(scene);
+    compare(&owners(scene));
 }

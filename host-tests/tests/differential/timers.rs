@@ -3,9 +3,8 @@
 use crate::case::{Case, Scene};
 use crate::compare::compare;
 
-#[test]
-fn ticks() {
-    let scene = Scene::new("timers")
+fn periods(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "three ticks, then none",
@@ -48,6 +47,10 @@ fn ticks() {
             )
             .until("< tick", 2),
         )
+}
+
+fn several_roots(scene: Scene) -> Scene {
+    scene
         .case(
             Case::new(
                 "two roots tick",
@@ -99,8 +102,14 @@ fn ticks() {
                 down tick#1 get_property d\"plugin_vm_id\"",
             )
             .until("< tick", 1),
-        );
-    compare(&scene);
+        )
+}
+
+#[test]
+fn ticks() {
+    let scene = Scene::new("timers");
+    let scene = periods(scene);
+    compare(&several_roots(scene));
 }
 
 #[test]

@@ -24,6 +24,11 @@ impl Names {
         list.split(',').map(|name| one(name).unwrap_or_else(|| name.to_owned())).collect::<Vec<_>>().join(",")
     }
 
+    /// A script with addresses for names in braces.
+    pub(crate) fn fill(&self, script: String) -> String {
+        self.0.iter().fold(script, |script, (name, address)| script.replace(&format!("{{{name}}}"), address))
+    }
+
     /// A text with addresses as names.
     fn replace(&self, text: &str) -> String {
         self.0
@@ -104,7 +109,9 @@ fn without_ignored(message: &str) -> String {
 
 /// Headers of a message on the wire.
 pub(crate) fn show_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let kept = headers.filter(|(name, _)| !IGNORED.contains(name));
+    // How a codec frames a message is no part of it.
+    let framing = |pair: &(&str, &str)| matches!(*pair, ("transfer-encoding", _) | ("content-length", "0"));
+    let kept = headers.filter(|pair| !IGNORED.contains(&pair.0) && !framing(pair));
     format!("{{{}}}", kept.map(|(name, value)| format!("{name:?}={value:?}")).collect::<Vec<_>>().join(", "))
 }
 

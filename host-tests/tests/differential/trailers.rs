@@ -10,13 +10,13 @@ fn both() -> (Request, [Answer; 1]) {
     )
 }
 
-#[test]
-fn trailers() {
-    let case = |name, script| {
-        let (request, answers) = both();
-        Case::new(name, script).exchange(request, answers)
-    };
-    let scene = Scene::new("trailers")
+fn case(name: &'static str, script: &str) -> Case {
+    let (request, answers) = both();
+    Case::new(name, script).exchange(request, answers)
+}
+
+fn read_and_changed(scene: Scene) -> Scene {
+    scene
         .case(case(
             "reading trailers",
             r#"
@@ -54,6 +54,10 @@ fn trailers() {
             down response_trailers get_pairs 3
             down response_trailers get_map_size 3",
         ))
+}
+
+fn held_and_missing(scene: Scene) -> Scene {
+    scene
         .case(
             case(
                 "pausing on request trailers",
@@ -77,6 +81,12 @@ fn trailers() {
                 "down request_body add_header 1 \"x\" \"y\"\ndown response_body add_header 3 \"x\" \"y\"",
             )
             .exchange(Request::chunks(&["in"]), [Answer::chunks(&["out"])]),
-        );
-    compare(&scene);
+        )
+}
+
+#[test]
+fn trailers() {
+    let scene = Scene::new("trailers");
+    let scene = read_and_changed(scene);
+    compare(&held_and_missing(scene));
 }

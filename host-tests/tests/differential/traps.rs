@@ -1,5 +1,7 @@
 //! Traps, and what each failure policy does with requests in flight and with new ones.
 
+use std::time::Duration;
+
 use plimsoll_host_tests::bed::FailurePolicy;
 
 use crate::case::{Answer, Case, Filter, Request, Scene};
@@ -10,9 +12,10 @@ fn scene(name: &'static str, policy: FailurePolicy) -> Scene {
         .downstream([Filter::new("down").policy(policy)])
         .upstream([Filter::new("up").policy(policy)])
         .case(Case::new("before", ""))
-        .case(Case::new("a trap in response headers", "down response_headers trap"))
-        .case(Case::new("after the trap", ""))
-        .case(Case::new("again after the trap", "").request(Request::post("x")))
+        .case(Case::new("a trap in response headers", "down response_headers trap").losing_the_vm())
+        .case(Case::new("at once after the trap", "").losing_the_vm())
+        .case(Case::new("later", "").after(Duration::from_secs(2)).losing_the_vm())
+        .case(Case::new("once more", "").request(Request::post("x")).losing_the_vm())
 }
 
 #[test]
@@ -37,25 +40,28 @@ fn reload() {
 
 #[test]
 fn places() {
-    for (name, script) in [
-        ("trap in request headers", "down request_headers trap"),
-        ("trap in request body", "down request_body trap"),
-        ("trap in response body", "down response_body trap"),
-        ("trap in log", "down log trap"),
-        ("trap in done", "down done trap"),
-        ("trap upstream in request headers", "up request_headers trap"),
-        ("trap upstream in response headers", "up response_headers trap"),
-        ("trap upstream in done", "up done trap"),
+    use FailurePolicy::{Open, OpenInFlight};
+    for (name, script, policy) in [
+        ("trap in request headers", "down request_headers trap", Open),
+        ("trap in request headers, in flight", "down request_headers trap", OpenInFlight),
+        ("trap in request body", "down request_body trap", Open),
+        ("trap in response body", "down response_body trap", Open),
+        ("trap in response body, in flight", "down response_body trap", OpenInFlight),
+        ("trap in log", "down log trap", Open),
+        ("trap in done", "down done trap", OpenInFlight),
+        ("trap upstream in request headers", "up request_headers trap", Open),
+        ("trap upstream in response headers", "up response_headers trap", OpenInFlight),
+        ("trap upstream in done", "up done trap", Open),
     ] {
-        for (policy, named) in [(FailurePolicy::Open, "open"), (FailurePolicy::OpenInFlight, "open in flight")] {
-            let scene =
-                Scene::new(if policy == FailurePolicy::Open { "places, open" } else { "places, open in flight" })
-                    .downstream([Filter::new("down").policy(policy)])
-                    .upstream([Filter::new("up").policy(policy)])
-                    .case(Case::new(name, script).exchange(Request::chunks(&["in"]), [Answer::chunks(&["out"])]))
-                    .case(Case::new("afterwards", ""));
-            println!("{named}");
-            compare(&scene);
-        }
+        let scene = Scene::new(name)
+            .downstream([Filter::new("down").policy(policy)])
+            .upstream([Filter::new("up").policy(policy)])
+            .case(
+                Case::new("the trap", script)
+                    .exchange(Request::chunks(&["in"]), [Answer::chunks(&["out"])])
+                    .losing_the_vm(),
+            )
+            .case(Case::new("afterwards", "").losing_the_vm());
+        compare(&scene);
     }
 }

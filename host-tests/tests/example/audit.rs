@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use plimsoll_host_tests::host::proxy::{CallAnswer, Proxy, Request};
-use plimsoll_host_tests::host::{HostCall, Plugin};
+use plimsoll_host_tests::host::proxy::{CallAnswer, Outcome, Proxy, Request};
+use plimsoll_host_tests::host::{CallbackKind, HostCall, Plugin, Profile};
 
 use crate::support::*;
 
@@ -36,7 +36,7 @@ fn one_worker_delivers_the_records_of_all_in_one_batch() {
 /// HTTP calls of a worker besides those to the authority, which come one per stream.
 fn calls_to_audit(proxy: &mut Proxy, worker: usize) -> u64 {
     let vm = proxy.worker(worker);
-    let ticks = vm.costs().callback(plimsoll_host_tests::host::CallbackKind::Tick);
+    let ticks = vm.costs().callback(CallbackKind::Tick);
     ticks.host_calls.get(HostCall::HttpCall)
 }
 
@@ -52,7 +52,8 @@ fn a_record_says_what_was_decided_and_what_was_found() {
 
 #[test]
 fn records_that_are_not_taken_are_sent_again_and_none_is_lost_or_doubled() {
-    for failure in [CallAnswer::status(500, 5), CallAnswer::unreachable(5), CallAnswer::status(200, 1_500)] {
+    let cut = CallAnswer::cut(5);
+    for failure in [CallAnswer::status(500, 5), CallAnswer::unreachable(5), CallAnswer::status(200, 1_500), cut] {
         let (mut proxy, delivered) = start(setup().workers(3));
         let (to, tries) = (delivered.clone(), Rc::new(Cell::new(0)));
         let counted = tries.clone();
@@ -116,10 +117,13 @@ fn the_end_of_the_proxy_delivers_what_was_collected() {
 
 #[test]
 fn on_a_host_that_tells_nobody_of_new_items_ticks_collect_them() {
-    let (mut proxy, delivered) = start(setup().workers(3));
+    let (mut proxy, delivered) = start(setup().workers(3).profile(Profile::ngx_wasm()));
     submit(&mut proxy, 3, 30);
     proxy.run_for(ms(3_000));
-    assert_eq!(paths(&delivered).len(), 30);
+    let told: u64 = (0..3).map(|worker| proxy.worker(worker).costs().callback(CallbackKind::QueueReady).calls).sum();
+    assert_eq!((told, paths(&delivered).len(), counter(&proxy, "allowed")), (0, 30, 30));
+    let user = |outcome: Outcome| outcome.attempts[0].headers.text("x-guard-user");
+    assert!(proxy.outcomes().all(|outcome| user(outcome).as_deref() == Some("ann")), "permission finds its request");
     assert_sound(&proxy);
 }
 

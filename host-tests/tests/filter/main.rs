@@ -11,6 +11,7 @@ mod metrics;
 mod outcomes;
 mod pools;
 mod routing;
+mod traps;
 mod updates;
 
 use filter_bed::{TICK, admin, load, setup};

@@ -1,7 +1,7 @@
 //! The real filter in the modelled proxy, and what its tests have in common.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -19,9 +19,23 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 pub(crate) fn filter() -> &'static Guest {
     static FILTER: OnceLock<Guest> = OnceLock::new();
     FILTER.get_or_init(|| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/plimsoll.wasm");
-        Guest::from_file(path).unwrap_or_else(|error| panic!("no filter to test ({error}): run `cargo xtask build`"))
+        Guest::from_file(file()).unwrap_or_else(|error| panic!("no filter to test ({error}): run `cargo xtask build`"))
     })
+}
+
+/// What ships.
+pub(crate) fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/plimsoll.wasm")
+}
+
+/// A build of the filter for tests only.
+pub(crate) fn variant_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/test/plimsoll-{name}.wasm"))
+}
+
+/// As [`filter`], for a build of [`variant_file`].
+pub(crate) fn variant(name: &str) -> Guest {
+    Guest::from_file(variant_file(name)).unwrap_or_else(|error| panic!("{error}: run `cargo xtask build --tests`"))
 }
 
 /// Address of endpoint `n`, which has the id `e<n>`.
@@ -46,8 +60,13 @@ pub(crate) fn picker(endpoints: usize, extra: &Value) -> Plugin {
 
 /// All three roles, two retries, a per-try timeout of 500 ms.
 pub(crate) fn setup(endpoints: usize, extra: &Value) -> Setup {
+    setup_of(filter(), endpoints, extra)
+}
+
+/// As [`setup`], with another build of the filter.
+pub(crate) fn setup_of(guest: &Guest, endpoints: usize, extra: &Value) -> Setup {
     let observed = extra["observe"] != json!("request");
-    let setup = Setup::new(filter())
+    let setup = Setup::new(guest)
         .downstream(picker(endpoints, extra))
         .admin(Plugin::new(ADMIN, r#"{"role": "admin"}"#))
         .cluster("demo", (0..endpoints).map(address))

@@ -78,6 +78,12 @@ fn log(level: LogLevel, message: &str) {
     let _ = proxy_wasm::hostcalls::log(level, message);
 }
 
+/// The status that a call was answered with; empty if the answer was cut off: then there is no map of its headers, and
+/// the SDK's functions panic on one that is not there.
+fn call_status(context: &dyn Context, headers: usize) -> Vec<u8> {
+    if headers == 0 { Vec::new() } else { context.get_http_call_response_header_bytes(":status").unwrap_or_default() }
+}
+
 /// The root context: configuration, and the audit of the worker that owns the queue.
 #[derive(Default)]
 struct Guard {
@@ -136,10 +142,9 @@ impl RootContext for Guard {
 }
 
 impl Context for Guard {
-    fn on_http_call_response(&mut self, _: u32, _: usize, _: usize, _: usize) {
+    fn on_http_call_response(&mut self, _: u32, headers: usize, _: usize, _: usize) {
         let Some(shared) = self.shared.clone() else { return };
-        let status = self.get_http_call_response_header_bytes(":status").unwrap_or_default();
-        if status.starts_with(b"2") {
+        if call_status(self, headers).starts_with(b"2") {
             count(shared.metrics.audit_sent, self.audit.confirm());
         } else {
             log(LogLevel::Warn, "guard: the audit cluster took no records; they wait for the next tick");

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::config::OnError;
 use crate::mask::Masker;
-use crate::{Shared, count, log};
+use crate::{Shared, call_status, count, log};
 
 const USER: &str = "x-guard-user";
 const COVER: &[u8] = b"{\"error\":\"the service failed\"}\n";
@@ -158,13 +158,12 @@ impl HttpContext for Stream {
 }
 
 impl Context for Stream {
-    fn on_http_call_response(&mut self, _: u32, _: usize, _: usize, _: usize) {
+    fn on_http_call_response(&mut self, _: u32, headers: usize, _: usize, _: usize) {
         let waited = self.get_current_time().duration_since(self.asked_at).unwrap_or_default();
         let milliseconds = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         // A lost sample is no reason to fail a request.
         let _ = proxy_wasm::hostcalls::record_metric(self.shared.metrics.authority_ms, milliseconds);
-        let status = self.get_http_call_response_header_bytes(":status").unwrap_or_default();
-        match status.as_slice() {
+        match call_status(self, headers).as_slice() {
             b"200" => {
                 let user = self.get_http_call_response_header_bytes("x-user").unwrap_or_default();
                 self.record.user = String::from_utf8_lossy(&user).into_owned();
@@ -175,7 +174,7 @@ impl Context for Stream {
             }
             b"401" | b"403" => self.refuse(403, b"not permitted\n"),
             other => {
-                let why = format!("the authority answered {}", String::from_utf8_lossy(other));
+                let why = format!("the authority answered {:?}", String::from_utf8_lossy(other));
                 if self.fail(&why) {
                     self.resume_http_request();
                 }

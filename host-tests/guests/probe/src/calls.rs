@@ -51,6 +51,7 @@ macro_rules! host_calls {
 
         /// Outside a proxy there is no host: every call answers with a status that no host uses.
         #[cfg(not(target_arch = "wasm32"))]
+        #[allow(clippy::too_many_arguments, reason = "the ABI's")]
         mod imports {
             $(pub(super) unsafe fn $import($(_: $type),*) -> u32 { u32::MAX })*
         }

@@ -248,7 +248,8 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// Memory from the guest's own allocator, checked to lie inside.
+    /// Memory from the guest's own allocator, checked to lie inside. As in Envoy, one that traps costs the guest this
+    /// answer at once, and its VM after the callback.
     pub(super) fn allocate(&mut self, size: u32) -> Result<u32, Fault> {
         let Some(allocate) = self.state().allocate.clone() else {
             return Err(Status::InternalFailure.into());
@@ -256,7 +257,15 @@ impl Call<'_, '_> {
         let restricted = std::mem::replace(&mut self.state_mut().restricted, Restriction::Allocate);
         let at = allocate.call(&mut *self.caller, size);
         self.state_mut().restricted = restricted;
-        match at.map_err(Fault::Trap)? {
+        let at = at.or_else(|trap| {
+            let state = self.state_mut();
+            if state.profile.is_ngx() {
+                return Err(Fault::Trap(trap));
+            }
+            state.allocator_trap.get_or_insert(trap.root_cause().to_string());
+            Ok(0)
+        })?;
+        match at {
             0 => Err(Status::InvalidMemoryAccess.into()),
             at => {
                 peek(self.memory.data(&*self.caller), Slice(at, size))?;

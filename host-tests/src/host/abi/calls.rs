@@ -66,6 +66,10 @@ fn dispatch(call: &mut Call<'_, '_>, parts: [Slice; 4], timeout_ms: u32, at: u32
     }
     let context = state.root_id();
     let token = state.tokens.http();
+    if state.profile.is_ngx() {
+        // The root gets the answer there too, but host calls in that callback are for the context that made the call.
+        state.callers.insert(token, state.context());
+    }
     state.actions.push(Action::HttpCall(HttpCall { token, context, upstream, headers, body, trailers, timeout_ms }));
     call.put_u32(at, token)
 }

@@ -118,11 +118,16 @@ fn readable(state: &VmState, map: u32) -> Option<&Headers> {
 /// A map as the host lets it be written. ngx_wasm_module traps on one that is used up.
 fn writable(state: &mut VmState, map: u32) -> Result<&mut Headers, Fault> {
     if state.profile.is_ngx()
-        && let Some(phase) = state.stream().map(|stream| stream.phase)
-        && !(map == Map::RequestHeaders as u32 && phase == Phase::Request)
-        && !(map == Map::ResponseHeaders as u32 && matches!(phase, Phase::Request | Phase::Response))
+        && let Some(stream) = state.stream()
     {
-        return Err(Fault::trap("can only set headers before they are sent"));
+        let waits = |map| stream.phase == Phase::Idle && stream.shows(map);
+        let request =
+            map == Map::RequestHeaders as u32 && (stream.phase == Phase::Request || waits(Map::RequestHeaders));
+        let response = map == Map::ResponseHeaders as u32
+            && (matches!(stream.phase, Phase::Request | Phase::Response) || waits(Map::ResponseHeaders));
+        if !request && !response {
+            return Err(Fault::trap("can only set headers before they are sent"));
+        }
     }
     Ok(state.write_map(map)?)
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::Core;
 use super::chain::{Chain, Key, Piece};
 use super::events::{Event, FromUpstream};
-use super::flow::{LATE, Routed, RouterReply, flags};
+use super::flow::Routed;
 use super::info::AttemptInfo;
 use super::model::{Answer, Attempt, AttemptEnd, AttemptRecord, Behaviour, RequestId, Source};
 use super::policy::Failed;
+use super::replies::{LATE, RouterReply, flags};
 use crate::host::context::Facts;
 use crate::host::{Body as Side, Headers};
 
@@ -22,13 +23,14 @@ const REFUSED: &str = "delayed connect error: Connection refused";
 /// In this header the router tells the endpoint how long it will wait.
 const TIMEOUT_HEADER: &str = "x-envoy-expected-rq-timeout-ms";
 
+/// What Envoy's codec says of a request that it cannot write.
+const NO_METHOD: &str = "missing required header: :method";
 /// In this one it tells the client how long the endpoint took.
-const SERVICE_TIME_HEADER: &str = "x-envoy-upstream-service-time";
+pub(super) const SERVICE_TIME_HEADER: &str = "x-envoy-upstream-service-time";
 /// An attempt under way.
 pub(super) struct Live {
     pub(super) number: u32,
     pub(super) chain: Chain,
-    pub(super) info: Rc<AttemptInfo>,
     /// The endpoint has the whole request.
     sent: bool,
     /// What the endpoint does, and what of its answer is still to come.
@@ -64,24 +66,26 @@ impl Core {
         let endpoint = Rc::clone(self.clusters.borrow()[cluster].endpoint(at));
         let started = self.world.elapsed();
         let Some((thread, routed, request)) = self.exchange(id, |exchange| {
+            if let (Some(last), Some(routed)) = (exchange.sent_headers(), exchange.routed.as_mut()) {
+                // One map for all attempts: what upstream filters changed stays.
+                routed.headers = last;
+            }
             exchange.attempts.push(AttemptRecord::new(&endpoint, steered, started));
             (exchange.thread, exchange.routed.clone().unwrap_or_default(), Rc::clone(&exchange.info))
         }) else {
             return;
         };
-        let number = request.attempts.get() + 1;
-        request.attempts.set(number);
-        *request.upstream.borrow_mut() = Some(Rc::clone(&endpoint));
+        request.try_endpoint(&endpoint);
+        let number = request.attempts.get();
         let how = if steered { "" } else { " by fallback" };
         self.world.note("router", || format!("request {id} attempt {number} → {endpoint}{how}"));
         let attempt = Attempt { request: id, number, endpoint: &endpoint, elapsed: started, headers: &routed.headers };
         let answer = self.clusters.borrow_mut()[cluster].script(at)(attempt, &mut self.rng.borrow_mut());
         let refused = answer.behaviour == Behaviour::Refuse;
-        let (connected, failure, latency) = Default::default();
-        let info = Rc::new(AttemptInfo { request, endpoint, number, connected, failure, latency });
-        let facts: Rc<dyn Facts> = Rc::<AttemptInfo>::clone(&info);
+        let info = Rc::clone(&request);
+        let facts: Rc<dyn Facts> = Rc::new(AttemptInfo { request, endpoint, number });
         let chain = self.open_chain(thread, &self.setup.upstream, &facts);
-        let live = Live { number, chain, info: Rc::clone(&info), sent: false, answer: Rc::new(answer), hedged: false };
+        let live = Live { number, chain, sent: false, answer: Rc::new(answer), hedged: false };
         self.exchange(id, |exchange| exchange.live.push(live));
         self.send_routed(id, number, routed);
         if refused {
@@ -96,6 +100,9 @@ impl Core {
         let key = Key::Up(id, number);
         let headers_only = routed.complete && routed.body.is_none() && routed.trailers.is_none();
         let mut headers = routed.headers;
+        if headers.get(":scheme").is_none() {
+            headers.add(":scheme", "http");
+        }
         let patience = self.exchange(id, |exchange| exchange.policy.patience()).unwrap_or_default();
         headers.replace(TIMEOUT_HEADER, patience.as_millis().to_string());
         self.pass(key, Side::Request, 0, Piece::Headers(headers, headers_only));
@@ -139,10 +146,24 @@ impl Core {
         if end.flatten() != Some(true) {
             return;
         }
+        let record = self.exchange(id, |exchange| {
+            let attempt = exchange.attempts.get(number as usize - 1)?;
+            let promised = attempt.headers.text("content-length").and_then(|length| length.parse().ok());
+            let short = promised.is_some_and(|promised: usize| attempt.body.len() < promised);
+            Some((attempt.headers.get(":method").is_some(), short))
+        });
+        let Some((has_method, short)) = record.flatten() else { return };
+        if !has_method {
+            let details = "missing_required_header";
+            let reply = RouterReply { status: 503, flags: flags::CUT, details, body: NO_METHOD.into() };
+            return self.attempt_failed(id, number, (AttemptEnd::Reset, Failed::Reset), &reply);
+        }
         let found = self.exchange(id, |exchange| (exchange.thread, exchange.policy.per_try_timeout));
         let behaviour = self.live(id, number, |live| {
             let first = !std::mem::replace(&mut live.sent, true);
-            first.then_some((live.answer.behaviour, live.answer.chunks.len()))
+            // An endpoint that was promised more goes on waiting for it.
+            let behaviour = if short { Behaviour::Hang } else { live.answer.behaviour };
+            first.then_some((behaviour, live.answer.chunks.len()))
         });
         if let (Some((thread, per_try_timeout)), Some(Some((behaviour, chunks)))) = (found, behaviour) {
             self.schedule_behaviour(thread, id, number, behaviour, chunks);
@@ -205,7 +226,7 @@ impl Core {
             }
             FromUpstream::Cut => self.cut(id, number, status),
             FromUpstream::Refused => {
-                self.live(id, number, |live| live.info.failure.set(REFUSED));
+                self.inform(id, |info| info.failure.set(REFUSED));
                 let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
                 let reply = self.broken(id, 503, flags::REFUSED, details, "remote connection failure");
                 self.attempt_failed(id, number, (AttemptEnd::Refused, Failed::Connect), &reply);
@@ -238,7 +259,7 @@ impl Core {
         let now = self.world.elapsed();
         let started = self.exchange(id, |exchange| exchange.attempts.get(number as usize - 1).map(|a| a.started));
         let took = now.saturating_sub(started.flatten().unwrap_or(now));
-        self.live(id, number, |live| live.info.latency.set(Some(took)));
+        self.inform(id, |info| info.latency.set(Some(took)));
     }
 
     fn per_try_timeout(&self, id: RequestId, number: u32) {
@@ -281,7 +302,10 @@ impl Core {
         if failed && (self.may_retry(id, Failed::Status(status)) || !others.is_empty()) {
             self.end_attempt(id, number, AttemptEnd::Status(status));
             // Where another attempt runs beside it, that one may still answer.
-            return if others.is_empty() { self.retry(id) } else { () };
+            if others.is_empty() {
+                self.retry(id);
+            }
+            return;
         }
         if failed {
             self.give_up(id);
@@ -366,7 +390,7 @@ impl Core {
             Some(live.chain)
         });
         if let Some(chain) = chain.flatten() {
-            self.close_chain(chain, false);
+            self.close_chain(chain, None);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Core;
+use super::attempts::SERVICE_TIME_HEADER;
 use super::chain::Key;
 use super::events::Event;
 use super::model::CallAnswer;
@@ -67,7 +68,12 @@ impl Core {
         self.world.note("proxy", || format!("call {token} of {} to {}", self.slots[slot].name, call.upstream));
         let mut reply = None;
         let due = match answer {
-            Some(CallAnswer { after, reply: answer }) if timeout.is_none_or(|timeout| after <= timeout) => {
+            Some(CallAnswer { after, reply: mut answer, of_an_endpoint })
+                if timeout.is_none_or(|timeout| after <= timeout) =>
+            {
+                if of_an_endpoint {
+                    answer.headers.replace(SERVICE_TIME_HEADER, after.as_millis().to_string());
+                }
                 reply = Some(answer);
                 Some((after, false))
             }
@@ -85,7 +91,10 @@ impl Core {
         let reply = if late {
             // As Envoy words it.
             let body = b"upstream request timeout".to_vec();
-            Some(HttpReply { headers: Headers::response(504), body, ..HttpReply::default() })
+            let mut headers = Headers::response(504);
+            headers.add("content-length", body.len().to_string());
+            headers.add("content-type", "text/plain");
+            Some(HttpReply { headers, body, ..HttpReply::default() })
         } else {
             let mut calls = self.calls.borrow_mut();
             let call = calls.iter_mut().find(|pending| pending.slot == slot && pending.call.token == token);

@@ -7,10 +7,11 @@
 use std::rc::Rc;
 
 use super::Core;
+use super::held::{Held, Hold};
 use super::model::RequestId;
 use super::setup::{FailurePolicy, Link};
 use crate::host::context::Facts;
-use crate::host::{Body as Side, Flow, Headers, Map, Vm, VmError};
+use crate::host::{Body as Side, CallbackKind, Flow, Headers, Map, Vm, VmError};
 
 /// Which chain: of a request, or of one of its attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,29 +26,6 @@ pub(super) enum Piece {
     Headers(Headers, bool),
     Data(Vec<u8>, bool),
     Trailers(Headers),
-}
-
-/// Why a filter holds something back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Hold {
-    #[default]
-    Nothing,
-    /// Paused on headers: body and trailers wait unseen.
-    All,
-    /// Paused on a body: the filter sees each piece, and all are kept.
-    Body,
-    /// Paused on trailers.
-    Trailers,
-}
-
-/// What a filter holds back of one direction.
-#[derive(Debug, Default)]
-struct Held {
-    hold: Hold,
-    headers: bool,
-    body: Option<Vec<u8>>,
-    trailers: Option<Headers>,
-    end: bool,
 }
 
 /// One filter's part in a stream.
@@ -65,6 +43,9 @@ pub(super) struct Filter {
     started: bool,
     held: [Held; 2],
 }
+
+/// Headers of a request and of its answer, as they left the proxy.
+pub(super) type LoggedMaps = (Headers, Option<Headers>);
 
 /// The filters of a stream, in the order of the request.
 pub(super) type Chain = Vec<Filter>;
@@ -110,6 +91,25 @@ impl Core {
         }
     }
 
+    /// Whether a piece has to be kept beside the filter, because the stream goes on without it if its VM dies.
+    fn may_bypass(&self, key: Key, index: usize) -> Option<bool> {
+        self.filter(key, index, |filter| filter.policy == FailurePolicy::OpenInFlight)
+    }
+
+    /// Whether a filter is called for a body. One whose guest does not ask for bodies need not be, while it holds nothing
+    /// back and its VM lives.
+    fn hears_bodies(&self, key: Key, index: usize, side: Side) -> Option<bool> {
+        let kind = match side {
+            Side::Request => CallbackKind::RequestBody,
+            Side::Response => CallbackKind::ResponseBody,
+        };
+        let (slot, idle) = self.filter(key, index, |filter| {
+            let idle = filter.created && filter.held[side as usize].hold == Hold::Nothing;
+            (filter.slot, idle)
+        })?;
+        Some(!idle || self.vm(slot, |vm| vm.is_dead() || vm.exports(kind)))
+    }
+
     /// Lets a piece through one filter; `None` if it goes no further now.
     fn through(&self, key: Key, index: usize, side: Side, piece: Piece) -> Option<Piece> {
         let first = side == Side::Request && matches!(piece, Piece::Headers(..));
@@ -126,6 +126,7 @@ impl Core {
         }
         match piece {
             Piece::Headers(headers, end) => self.through_headers(key, index, side, headers, end),
+            Piece::Data(data, end) if !self.hears_bodies(key, index, side)? => Some(Piece::Data(data, end)),
             Piece::Data(data, end) => self.through_data(key, index, side, data, end),
             Piece::Trailers(trailers) => self.through_trailers(key, index, side, trailers),
         }
@@ -133,14 +134,14 @@ impl Core {
 
     fn through_headers(&self, key: Key, index: usize, side: Side, headers: Headers, end: bool) -> Option<Piece> {
         let map = headers_of(side);
-        let spare = headers.clone();
+        let spare = self.may_bypass(key, index)?.then(|| headers.clone());
         let called = self.callback(key, index, |vm, context| match side {
             Side::Request => vm.request_headers(context, headers, end),
             Side::Response => vm.response_headers(context, headers, end),
         });
         let (flow, stopped) = match called {
             Called::Gone => return None,
-            Called::Bypass => return Some(Piece::Headers(spare, end)),
+            Called::Bypass => return Some(Piece::Headers(spare?, end)),
             Called::Done(flow, stopped) => (flow, stopped),
         };
         let (slot, context) = self.filter(key, index, |filter| {
@@ -168,27 +169,31 @@ impl Core {
         let holding = buffered.is_some();
         let mut seen = buffered.unwrap_or_default();
         seen.extend(data);
-        let spare = seen.clone();
+        let spare = self.may_bypass(key, index)?.then(|| seen.clone());
         let called = self.callback(key, index, |vm, context| match side {
             Side::Request => vm.request_body(context, seen, end),
             Side::Response => vm.response_body(context, seen, end),
         });
         let (flow, stopped, mut body) = match called {
             Called::Gone => return None,
-            Called::Bypass => (Flow::Continue, false, spare),
+            Called::Bypass => (Flow::Continue, false, spare?),
             Called::Done(flow, stopped) => {
                 let slot = self.filter(key, index, |filter| filter.slot)?;
                 let body = self.vm(slot, |vm| vm.stream(context).map(|stream| stream.body(side).to_vec()));
                 (flow, stopped, body.unwrap_or_default())
             }
         };
-        let slot = self.filter(key, index, |filter| {
+        let slot = self.filter(key, index, |filter| filter.slot)?;
+        // Written in the last callback of the body, where there were none.
+        let trailers = if end { self.vm(slot, |vm| vm.map(context, trailers_of(side))) } else { Headers::new() };
+        let trailers = Some(trailers).filter(|trailers| !trailers.is_empty());
+        self.filter(key, index, |filter| {
             let held = &mut filter.held[side as usize];
             held.end |= end;
             if stopped || flow == Flow::Pause || holding {
                 (held.hold, held.body) = (Hold::Body, Some(std::mem::take(&mut body)));
+                held.trailers = trailers.clone();
             }
-            filter.slot
         })?;
         self.run_actions(slot);
         if stopped || flow == Flow::Pause {
@@ -198,16 +203,19 @@ impl Core {
             self.resume(key, index, side);
             return None;
         }
-        self.chain(key, |_| ())?;
-        Some(Piece::Data(body, end))
+        let len = self.chain(key, |chain| chain.len())?;
+        match trailers {
+            Some(trailers) => {
+                self.pass(key, side, place(len, side, index) + 1, Piece::Data(body, false));
+                self.chain(key, |_| Piece::Trailers(trailers))
+            }
+            None => Some(Piece::Data(body, end)),
+        }
     }
 
     fn through_trailers(&self, key: Key, index: usize, side: Side, trailers: Headers) -> Option<Piece> {
-        let map = match side {
-            Side::Request => Map::RequestTrailers,
-            Side::Response => Map::ResponseTrailers,
-        };
-        let spare = trailers.clone();
+        let map = trailers_of(side);
+        let spare = self.may_bypass(key, index)?.then(|| trailers.clone());
         let held_body = self.filter(key, index, |filter| filter.held[side as usize].body.take()).flatten();
         let lent = held_body.clone();
         let called = self.callback(key, index, |vm, context| {
@@ -232,7 +240,7 @@ impl Core {
         }
         let (flow, stopped) = match called {
             Called::Gone => return None,
-            Called::Bypass => return Some(Piece::Trailers(spare)),
+            Called::Bypass => return Some(Piece::Trailers(spare?)),
             Called::Done(flow, stopped) => (flow, stopped),
         };
         let (slot, context) = self.filter(key, index, |filter| (filter.slot, filter.context))?;
@@ -285,7 +293,11 @@ impl Core {
         if let Some(body) = held.body {
             self.pass(key, side, next, Piece::Data(body, held.end && last));
         }
-        if let Some(trailers) = held.trailers {
+        if let Some(mut trailers) = held.trailers {
+            if !unseen {
+                // The guest may have changed them meanwhile.
+                trailers = self.vm(slot, |vm| vm.map(context, trailers_of(side)));
+            }
             self.pass(key, side, next, Piece::Trailers(trailers));
         }
     }
@@ -309,12 +321,19 @@ impl Core {
     }
 
     /// Ends the streams of a chain: log first for all where there is one, then done and delete for each. A filter
-    /// that the request never reached is created for its log.
-    pub(super) fn close_chain(&self, mut chain: Chain, log: bool) {
-        for filter in chain.iter_mut().filter(|_| log) {
+    /// that the request never reached is created for its log, in which all read what went to the endpoint and what came
+    /// to the client.
+    pub(super) fn close_chain(&self, mut chain: Chain, logged: Option<&dyn Fn() -> LoggedMaps>) {
+        for filter in chain.iter_mut().filter(|_| logged.is_some()) {
             let (context, creation) = (filter.context, filter.creation());
+            let wanted = self.vm(filter.slot, |vm| vm.exports(CallbackKind::Log));
+            let maps = logged.filter(|_| wanted).map(|maps| maps());
             self.guarded(filter.slot, |vm| {
                 creation.run(vm)?;
+                if let (Some((request, response)), Some(stream)) = (maps, vm.stream_mut(context)) {
+                    stream.remember_map(Map::RequestHeaders, request);
+                    response.into_iter().for_each(|response| stream.remember_map(Map::ResponseHeaders, response));
+                }
                 vm.log_stream(context)
             });
             self.run_actions(filter.slot);
@@ -353,20 +372,6 @@ enum Called {
     Gone,
 }
 
-impl Held {
-    /// Keeps a piece that the filter has not seen.
-    fn keep(&mut self, piece: Piece) {
-        match piece {
-            Piece::Headers(..) => {}
-            Piece::Data(data, end) => {
-                self.body.get_or_insert_default().extend(data);
-                self.end |= end;
-            }
-            Piece::Trailers(trailers) => (self.trailers, self.end) = (Some(trailers), true),
-        }
-    }
-}
-
 /// Between a filter's place in its chain and its turn in a direction; the same both ways.
 fn place(len: usize, side: Side, at: usize) -> usize {
     match side {
@@ -379,5 +384,12 @@ fn headers_of(side: Side) -> Map {
     match side {
         Side::Request => Map::RequestHeaders,
         Side::Response => Map::ResponseHeaders,
+    }
+}
+
+fn trailers_of(side: Side) -> Map {
+    match side {
+        Side::Request => Map::RequestTrailers,
+        Side::Response => Map::ResponseTrailers,
     }
 }

@@ -39,6 +39,10 @@ impl Cluster {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.endpoints.len()
+    }
+
     pub(super) fn position(&self, endpoint: &str) -> Option<usize> {
         self.endpoints.iter().position(|name| **name == *endpoint)
     }

@@ -19,16 +19,18 @@ use super::threads::{Slot, thread_name};
 use crate::host::{Costs, Headers, Map, Rng, StartError, Vm, VmError, World};
 
 pub(super) struct Core {
-    pub(super) setup: Setup,
+    pub(super) setup: Rc<Setup>,
     pub(super) world: World,
     pub(super) rng: RefCell<Rng>,
     pub(super) slots: Vec<Slot>,
     /// Threads that stand inside a callback.
     pub(super) busy: Vec<Cell<bool>>,
+    /// Of the route and of its virtual host.
+    pub(super) names: (Rc<str>, Rc<str>),
     /// The cluster behind the router, then those of the routes.
     pub(super) clusters: RefCell<Vec<Cluster>>,
     pub(super) events: RefCell<Events>,
-    pub(super) exchanges: RefCell<BTreeMap<RequestId, Exchange>>,
+    pub(super) exchanges: RefCell<BTreeMap<RequestId, Box<Exchange>>>,
     pub(super) outcomes: RefCell<BTreeMap<RequestId, Outcome>>,
     pub(super) calls: RefCell<Vec<PendingCall>>,
     pub(super) call_scripts: RefCell<BTreeMap<String, CallScript>>,
@@ -67,6 +69,7 @@ impl Core {
     }
 
     pub(super) fn new(setup: Setup, preemptor: Preemptor) -> Result<Rc<Self>, StartError> {
+        let setup = Rc::new(setup);
         let world = World::new(setup.profile.clone());
         world.trace().record(setup.trace);
         world.set_random_seed(setup.seed);
@@ -74,13 +77,14 @@ impl Core {
         let mut slots = Vec::new();
         for thread in 0..threads {
             for group in 0..setup.groups.len() {
-                slots.push(Slot::new(&setup, &world, thread, group)?);
+                slots.push(Slot::new(thread, group));
             }
         }
         let core = Rc::new(Self {
             rng: RefCell::new(Rng::new(setup.seed)),
             slots,
             busy: vec![Cell::new(false); threads],
+            names: (setup.route_name.as_str().into(), setup.virtual_host.as_str().into()),
             clusters: RefCell::new(clusters(&setup)),
             events: RefCell::default(),
             exchanges: RefCell::default(),
@@ -207,7 +211,7 @@ impl Core {
         let ran = self.running.replace(place.thread);
         self.fold_order(place.thread as u64 * 2);
         let result = {
-            let mut vm = place.vm.borrow_mut();
+            let mut vm = place.vm();
             let result = run(&mut vm);
             place.next_tick.set(vm.next_tick_ns());
             result

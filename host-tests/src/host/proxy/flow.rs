@@ -3,35 +3,23 @@
 //! Retries do not show here. A local reply of a filter passes the response side of all filters, the same context's
 //! included; a client that hangs up brings no response callback.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::Core;
 use super::attempts::Live;
-use super::chain::{Chain, Key, Piece};
+use super::chain::{Chain, Key, LoggedMaps, Piece};
 use super::cluster::Steering;
 use super::events::Event;
-use super::info::Info;
+use super::info::{Info, Route};
 use super::model::{AttemptEnd, AttemptRecord, Outcome, Request, RequestId, Source};
 use super::policy::Policy;
+use super::replies::{GRPC, LATE, RouterReply, flags};
 use crate::host::context::Facts;
 use crate::host::{Body as Side, Headers, LocalResponse};
 
-/// Response flags as Envoy's bits.
-pub(super) mod flags {
-    pub(in super::super) const NO_HOST: u64 = 0x2;
-    pub(in super::super) const TIMEOUT: u64 = 0x4;
-    pub(in super::super) const REFUSED: u64 = 0x20;
-    pub(in super::super) const RESET: u64 = 0x40;
-    pub(in super::super) const CLIENT_GONE: u64 = 0x4000;
-    pub(in super::super) const RETRIES_USED_UP: u64 = 0x8000;
-    pub(in super::super) const CUT: u64 = 0x80_0000;
-    pub(in super::super) const NO_CLUSTER: u64 = 0x100_0000;
-}
-
-/// Envoy's words for an answer that did not come in time.
-pub(super) const LATE: &str = "upstream request timeout";
+/// Without it Envoy finds no route.
+const PROTOCOL: &str = "x-forwarded-proto";
 
 /// A request under way.
 pub(super) struct Exchange {
@@ -51,13 +39,16 @@ pub(super) struct Exchange {
     /// Who answers, once the answer has entered the filters.
     pub(super) source: Option<Source>,
     /// What has come out at the client.
-    answer: Option<(Option<u16>, Headers)>,
-    answer_body: Vec<u8>,
+    pub(super) answer: Option<(Option<u16>, Headers)>,
+    pub(super) answer_body: Vec<u8>,
     answer_trailers: Headers,
+    /// The client's headers said by which protocol it came, as a connection manager makes them.
+    has_protocol: bool,
+    /// It is a gRPC request, whose local answers look otherwise.
+    pub(super) is_grpc: bool,
     /// The cluster that the route leads to; `None` if it does not exist.
     pub(super) cluster: Option<usize>,
     pub(super) info: Rc<Info>,
-    started_ns: u64,
 }
 
 /// A request as it left the last filter, as far as it has.
@@ -69,12 +60,17 @@ pub(super) struct Routed {
     pub(super) complete: bool,
 }
 
-/// An answer that the router makes itself, in Envoy's words.
-pub(super) struct RouterReply {
-    pub(super) status: u16,
-    pub(super) flags: u64,
-    pub(super) details: &'static str,
-    pub(super) body: Cow<'static, str>,
+impl Exchange {
+    /// Headers that went to the endpoint last, if any did.
+    pub(super) fn sent_headers(&self) -> Option<Headers> {
+        self.attempts.last().map(|last| &last.headers).filter(|headers| !headers.is_empty()).cloned()
+    }
+
+    fn logged_maps(&self) -> LoggedMaps {
+        let routed = || self.routed.as_ref().map(|routed| routed.headers.clone());
+        let request = self.sent_headers().or_else(routed).unwrap_or_default();
+        (request, self.answer.as_ref().map(|(_, headers)| headers.clone()))
+    }
 }
 
 impl Core {
@@ -92,7 +88,7 @@ impl Core {
 
     /// Works on a request under way.
     pub(super) fn exchange<R>(&self, id: RequestId, run: impl FnOnce(&mut Exchange) -> R) -> Option<R> {
-        self.exchanges.borrow_mut().get_mut(&id).map(run)
+        self.exchanges.borrow_mut().get_mut(&id).map(|exchange| run(exchange))
     }
 
     /// A request arrives on a worker's connection.
@@ -110,8 +106,7 @@ impl Core {
             self.schedule(thread, after, Event::Abort { id });
         }
         let cluster = self.cluster_of(headers.get(":path").unwrap_or_default());
-        let name = cluster.map_or_else(|| "".into(), |at| Rc::clone(&self.clusters.borrow()[at].name));
-        let info = Rc::new(Info::new(id, &name));
+        let info = Rc::new(Info::new(id, self.route_of(cluster), self.world.now_ns()));
         let facts: Rc<dyn Facts> = Rc::<Info>::clone(&info);
         let down = self.open_chain(thread, &self.setup.downstream, &facts);
         let mut unsent = request.chunks;
@@ -131,14 +126,27 @@ impl Core {
             answer: None,
             answer_body: Vec::new(),
             answer_trailers: Headers::new(),
+            has_protocol: headers.get(PROTOCOL).is_some(),
+            is_grpc: headers.get("content-type").is_some_and(|kind| kind.starts_with(GRPC.as_bytes())),
             cluster,
             info,
-            started_ns: self.world.now_ns(),
         };
-        self.exchanges.borrow_mut().insert(id, exchange);
+        self.exchanges.borrow_mut().insert(id, Box::new(exchange));
         self.pass(Key::Down(id), Side::Request, 0, Piece::Headers(headers, headers_only));
         if !headers_only {
             self.request_piece(id, 0);
+        }
+    }
+
+    fn route_of(&self, cluster: Option<usize>) -> Route {
+        let clusters = self.clusters.borrow();
+        let cluster = cluster.and_then(|at| clusters.get(at));
+        let (route, virtual_host) = &self.names;
+        Route {
+            cluster: cluster.map_or_else(|| "".into(), |cluster| Rc::clone(&cluster.name)),
+            name: Rc::clone(route),
+            virtual_host: Rc::clone(virtual_host),
+            endpoints: cluster.map_or(0, |cluster| cluster.len()),
         }
     }
 
@@ -167,6 +175,9 @@ impl Core {
             (piece, trailers, exchange.gap, exchange.thread)
         });
         let Some((piece, trailers, gap, thread)) = taken else { return };
+        if let Some(data) = &piece {
+            self.inform(id, |info| info.received.set(info.received.get() + data.len() as u64));
+        }
         let (piece, more) = match (piece, trailers) {
             (Some(data), _) => (Piece::Data(data, false), true),
             (None, Some(trailers)) => (Piece::Trailers(trailers), false),
@@ -193,6 +204,13 @@ impl Core {
     /// The router takes a piece of the request. With the headers the list is frozen and the first attempt starts; with
     /// the last piece the timeout begins to run.
     fn route(&self, id: RequestId, piece: Piece) {
+        if let Piece::Headers(headers, _) = &piece {
+            let protocol = self.exchange(id, |exchange| exchange.has_protocol) == Some(true);
+            if headers.get(":path").is_none() || protocol && headers.get(PROTOCOL).is_none() {
+                let (flags, details) = (flags::NO_ROUTE, "route_not_found");
+                return self.router_reply(id, &RouterReply { status: 404, flags, details, body: "".into() });
+            }
+        }
         let steering_header = &self.setup.steering_header;
         let Some((thread, first, complete, timeout)) = self.exchange(id, |exchange| {
             let first = exchange.routed.is_none();
@@ -237,12 +255,23 @@ impl Core {
 
     /// A piece of the answer comes out at the client.
     fn reach_client(&self, id: RequestId, piece: Piece) {
+        if let Piece::Headers(headers, _) = &piece
+            && headers.get(":status").is_none()
+        {
+            let details = b"missing required header: :status".to_vec();
+            let local = LocalResponse { status: 502, body: details.clone(), details, ..LocalResponse::default() };
+            return self.filter_reply(id, local);
+        }
         let ended = self.exchange(id, |exchange| match piece {
-            Piece::Headers(headers, end) => {
+            Piece::Headers(mut headers, end) => {
+                // Framing is the codec's.
+                headers.remove("transfer-encoding");
                 exchange.answer = Some((status_of(&headers), headers));
                 end
             }
             Piece::Data(data, end) => {
+                let sent = &exchange.info.sent;
+                sent.set(sent.get() + data.len() as u64);
                 exchange.answer_body.extend(data);
                 end
             }
@@ -256,82 +285,10 @@ impl Core {
         }
     }
 
-    /// The router answers by itself.
-    pub(super) fn router_reply(&self, id: RequestId, reply: &RouterReply) {
-        self.inform(id, |info| {
-            info.add_flags(reply.flags);
-            info.set_details(reply.details);
-        });
-        self.reply(id, Headers::response(reply.status), reply.body.as_bytes().to_vec(), Source::Router);
-    }
-
-    /// Sends an answer of the proxy's own through the filters.
-    fn reply(&self, id: RequestId, mut headers: Headers, body: Vec<u8>, source: Source) {
-        complete_headers(&mut headers, &body);
-        if body.is_empty() {
-            return self.respond(id, headers, true, source);
-        }
-        self.respond(id, headers, false, source);
-        self.pass(Key::Down(id), Side::Response, 0, Piece::Data(body, true));
-    }
-
-    /// A filter answers by itself. The attempts under way end first. Once an answer has begun, it is cut off if the
-    /// client has its headers, else replaced without passing the filters again.
-    pub(super) fn filter_reply(&self, id: RequestId, local: LocalResponse) {
-        // As Envoy makes a word of the details.
-        let details = String::from_utf8_lossy(&local.details).replace(char::is_whitespace, "_");
-        let Some((begun, sent)) = self.exchange(id, |exchange| (exchange.source.is_some(), exchange.answer.is_some()))
-        else {
-            return;
-        };
-        self.end_attempts(id, AttemptEnd::Aborted);
-        if sent {
-            return self.finish(id, true);
-        }
-        self.inform(id, |info| info.set_details(&details));
-        let mut headers = Headers::response(local.status as u16);
-        let given = local.headers.iter().filter(|(key, _)| *key != b":status" && *key != b"content-length");
-        given.for_each(|(key, value)| headers.add(key, value));
-        if begun {
-            complete_headers(&mut headers, &local.body);
-            self.exchange(id, |exchange| {
-                exchange.source = Some(Source::Filter);
-                (exchange.answer, exchange.answer_body) = (Some((status_of(&headers), headers)), local.body);
-            });
-            return self.finish(id, false);
-        }
-        self.reply(id, headers, local.body, Source::Filter);
-    }
-
     /// Ends all attempts under way.
     pub(super) fn end_attempts(&self, id: RequestId, end: AttemptEnd) {
         let live = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect::<Vec<_>>());
         live.unwrap_or_default().into_iter().for_each(|number| self.end_attempt(id, number, end));
-    }
-
-    /// A filter's VM is dead: the stream fails with it.
-    pub(super) fn fail_stream(&self, key: Key) {
-        let (Key::Down(id) | Key::Up(id, _)) = key;
-        let local = LocalResponse { status: 503, details: b"wasm_fail_stream".to_vec(), ..LocalResponse::default() };
-        let begun = self.exchange(id, |exchange| exchange.source.is_some());
-        if begun == Some(true) {
-            self.finish_failed(id);
-        } else {
-            self.filter_reply(id, local);
-        }
-    }
-
-    /// An answer under way fails with a filter's VM.
-    fn finish_failed(&self, id: RequestId) {
-        let sent = self.exchange(id, |exchange| {
-            let sent = exchange.answer.is_some();
-            if !sent {
-                exchange.source = Some(Source::Filter);
-                exchange.answer = Some((Some(503), Headers::response(503)));
-            }
-            sent
-        });
-        self.finish(id, sent == Some(true));
     }
 
     /// A filter, or the proxy at its end, resets the stream.
@@ -369,7 +326,11 @@ impl Core {
     /// outcome for the client.
     pub(super) fn finish(&self, id: RequestId, truncated: bool) {
         let Some(down) = self.exchange(id, |exchange| std::mem::take(&mut exchange.down)) else { return };
-        self.close_chain(down, true);
+        self.inform(id, |info| {
+            info.took.set(Some(Duration::from_nanos(self.world.now_ns() - info.started_ns)));
+        });
+        let maps = || self.exchange(id, |exchange| exchange.logged_maps()).unwrap_or_default();
+        self.close_chain(down, Some(&maps));
         self.end_attempts(id, AttemptEnd::Aborted);
         let Some(exchange) = self.exchanges.borrow_mut().remove(&id) else { return };
         let (status, headers) = exchange.answer.unwrap_or_default();
@@ -383,23 +344,13 @@ impl Core {
             truncated: truncated && status.is_some(),
             worker: exchange.thread - 1,
             attempts: exchange.attempts,
-            took: Duration::from_nanos(self.world.now_ns() - exchange.started_ns),
+            took: exchange.info.took.get().unwrap_or_default(),
         };
         self.world.note("client", || format!("request {id} ← {outcome}"));
         self.outcomes.borrow_mut().insert(id, outcome);
     }
 }
 
-/// Envoy says of its own answers how long they are and that they are text, unless a type is given.
-fn complete_headers(headers: &mut Headers, body: &[u8]) {
-    if !body.is_empty() {
-        headers.add("content-length", body.len().to_string());
-        if headers.get("content-type").is_none() {
-            headers.add("content-type", "text/plain");
-        }
-    }
-}
-
-fn status_of(headers: &Headers) -> Option<u16> {
+pub(super) fn status_of(headers: &Headers) -> Option<u16> {
     headers.text(":status").and_then(|status| status.parse().ok())
 }

@@ -13,10 +13,12 @@ mod cluster;
 mod core;
 mod events;
 mod flow;
+mod held;
 mod info;
 mod model;
 mod policy;
 mod preempt;
+mod replies;
 mod setup;
 mod threads;
 
@@ -51,9 +53,7 @@ impl Proxy {
         let core = Core::new(setup, preemptor)?;
         // Clusters come before listeners, so the upstream filters start first.
         let plugins = core.setup.upstream.iter().chain(&core.setup.downstream).chain(&core.setup.admin);
-        for link in plugins {
-            core.add_plugin(link)?;
-        }
+        core.add_plugins(&plugins.collect::<Vec<_>>())?;
         Ok(Self { core })
     }
 
@@ -64,17 +64,17 @@ impl Proxy {
 
     /// A worker's VM; of the first `.wasm`, if there are several.
     pub fn worker(&mut self, worker: usize) -> RefMut<'_, Vm> {
-        self.core.slots[self.core.slot(worker + 1, 0)].vm.borrow_mut()
+        self.core.slots[self.core.slot(worker + 1, 0)].vm()
     }
 
     /// The main thread's VM; of the first `.wasm`, if there are several.
     pub fn main_thread(&mut self) -> RefMut<'_, Vm> {
-        self.core.slots[self.core.slot(MAIN, 0)].vm.borrow_mut()
+        self.core.slots[self.core.slot(MAIN, 0)].vm()
     }
 
     /// How many streams are not deleted yet, over all VMs.
     pub fn open_streams(&self) -> usize {
-        self.core.slots.iter().map(|slot| slot.vm.borrow().open_streams()).sum()
+        self.core.slots.iter().filter_map(|slot| slot.if_started(|vm| vm.open_streams())).sum()
     }
 
     /// What trapped so far.
@@ -86,7 +86,7 @@ impl Proxy {
     pub fn costs(&self) -> Costs {
         let mut sum = self.core.retired.borrow().clone();
         for slot in &self.core.slots {
-            sum.merge(slot.vm.borrow().costs());
+            slot.if_started(|vm| sum.merge(vm.costs()));
         }
         sum
     }
@@ -95,7 +95,7 @@ impl Proxy {
     pub fn reset_costs(&mut self) {
         *self.core.retired.borrow_mut() = Costs::default();
         for slot in &self.core.slots {
-            slot.vm.borrow_mut().reset_costs();
+            slot.if_started(Vm::reset_costs);
         }
     }
 
@@ -141,7 +141,7 @@ impl Proxy {
         let link = known.into_iter().find(|link| link.plugin.root_id == plugin.root_id);
         let mut link = link.unwrap_or_else(|| panic!("no plugin {} to update", plugin.root_id)).clone();
         link.plugin = plugin.clone();
-        self.core.add_plugin(&link)
+        self.core.add_plugins(&[&link])
     }
 
     /// Sends a request now. It runs when time passes.

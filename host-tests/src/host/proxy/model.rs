@@ -221,13 +221,15 @@ pub struct CallAnswer {
     pub after: Duration,
     /// What.
     pub reply: HttpReply,
+    /// Then the router adds how long it took.
+    pub(super) of_an_endpoint: bool,
 }
 
 impl CallAnswer {
     /// A status after so many milliseconds.
     pub fn status(status: u16, after_ms: u64) -> Self {
         let reply = HttpReply { headers: Headers::response(status), ..HttpReply::default() };
-        Self { after: Duration::from_millis(after_ms), reply }
+        Self { after: Duration::from_millis(after_ms), reply, of_an_endpoint: true }
     }
 
     /// Gives it a body.
@@ -242,15 +244,31 @@ impl CallAnswer {
         self
     }
 
+    /// Adds a trailer.
+    pub fn trailer(mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.reply.trailers.add(key, value);
+        self
+    }
+
     /// A connection that is refused or breaks before the headers: Envoy makes a 503 of it.
     pub fn unreachable(after_ms: u64) -> Self {
-        let text = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
-        Self::status(503, after_ms).body(text)
+        Self::of_the_router(503, after_ms, "connection termination")
+    }
+
+    /// Something that is no HTTP: Envoy makes a 502 of it.
+    pub fn garbage(after_ms: u64) -> Self {
+        Self::of_the_router(502, after_ms, "protocol error")
+    }
+
+    fn of_the_router(status: u16, after_ms: u64, reason: &str) -> Self {
+        let text = format!("upstream connect error or disconnect/reset before headers. reset reason: {reason}");
+        let answer = Self::status(status, after_ms).header("content-length", text.len().to_string());
+        Self { of_an_endpoint: false, ..answer.header("content-type", "text/plain").body(text) }
     }
 
     /// A body that breaks off: the guest gets nothing at all, not even headers.
     pub fn cut(after_ms: u64) -> Self {
-        Self { after: Duration::from_millis(after_ms), reply: HttpReply::default() }
+        Self { after: Duration::from_millis(after_ms), reply: HttpReply::default(), of_an_endpoint: false }
     }
 }
 

@@ -68,6 +68,10 @@ pub struct Setup {
     /// Path prefixes, and the cluster and its endpoints that they lead to.
     pub(crate) routes: Vec<(String, String, Vec<String>)>,
     pub(crate) call_clusters: Vec<String>,
+    pub(crate) route_name: String,
+    pub(crate) virtual_host: String,
+    /// Of the plugins named next.
+    group: usize,
     pub(crate) steering_header: String,
     pub(crate) strip_steering: bool,
     pub(crate) retries: Retries,
@@ -85,6 +89,7 @@ impl Setup {
         let group = Group { guest: guest.clone(), vm_id: "plimsoll".to_owned(), vm_configuration: Vec::new() };
         Self {
             groups: vec![group],
+            group: 0,
             workers: 1,
             seed: 0,
             profile: Profile::envoy(),
@@ -95,6 +100,8 @@ impl Setup {
             endpoints: Vec::new(),
             routes: Vec::new(),
             call_clusters: Vec::new(),
+            route_name: String::new(),
+            virtual_host: "all".to_owned(),
             steering_header: "x-plimsoll-endpoint".to_owned(),
             strip_steering: false,
             retries: Retries::default(),
@@ -130,25 +137,26 @@ impl Setup {
         self.profile(cas)
     }
 
-    /// The plugins named after this are of another `.wasm`, with VMs and shared data of its own.
+    /// The plugins named after this are of this `.wasm` and share data under this name. They share VMs with plugins
+    /// named before that had the same of both.
     pub fn guest(mut self, guest: &Guest, vm_id: &str) -> Self {
-        self.groups.push(Group { guest: guest.clone(), vm_id: vm_id.to_owned(), vm_configuration: Vec::new() });
+        let known = self.groups.iter().position(|group| group.vm_id == vm_id && group.guest.is(guest));
+        self.group = known.unwrap_or(self.groups.len());
+        if known.is_none() {
+            self.groups.push(Group { guest: guest.clone(), vm_id: vm_id.to_owned(), vm_configuration: Vec::new() });
+        }
         self
     }
 
-    /// Name under which the VMs of the plugins share data; `plimsoll` unless set.
+    /// Name under which these VMs share data; `plimsoll` unless set.
     pub fn vm_id(mut self, vm_id: &str) -> Self {
-        if let Some(group) = self.groups.last_mut() {
-            vm_id.clone_into(&mut group.vm_id);
-        }
+        vm_id.clone_into(&mut self.groups[self.group].vm_id);
         self
     }
 
-    /// The VM configuration of the plugins named after this.
+    /// The VM configuration of the VMs that the plugins named after this get.
     pub fn vm_configuration(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        if let Some(group) = self.groups.last_mut() {
-            group.vm_configuration = bytes.as_ref().to_vec();
-        }
+        self.groups[self.group].vm_configuration = bytes.as_ref().to_vec();
         self
     }
 
@@ -173,7 +181,7 @@ impl Setup {
     }
 
     fn link(&self, plugin: Plugin) -> Link {
-        Link { group: self.groups.len() - 1, plugin, policy: self.failure_policy }
+        Link { group: self.group, plugin, policy: self.failure_policy }
     }
 
     /// The cluster's name and its endpoints, as `ip:port`.
@@ -193,6 +201,12 @@ impl Setup {
     ) -> Self {
         let endpoints = endpoints.into_iter().map(Into::into).collect();
         self.routes.push((prefix.to_owned(), cluster.to_owned(), endpoints));
+        self
+    }
+
+    /// What filters read as the names of the route and of its virtual host.
+    pub fn route_names(mut self, route: &str, virtual_host: &str) -> Self {
+        (self.route_name, self.virtual_host) = (route.to_owned(), virtual_host.to_owned());
         self
     }
 

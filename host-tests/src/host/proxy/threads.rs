@@ -3,7 +3,7 @@
 //! A plugin starts in a canary VM that is thrown away, then on the main thread, then on each worker. What the canary
 //! wrote to shared data and metrics stays. An update adds a root to each VM; the old root ticks until it is drained.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 
 use super::Core;
 use super::events::Event;
@@ -21,7 +21,8 @@ pub(super) struct Slot {
     pub(super) name: String,
     pub(super) thread: usize,
     group: usize,
-    pub(super) vm: RefCell<Vm>,
+    /// None before the first plugin starts.
+    vm: RefCell<Option<Vm>>,
     /// Plugins with their roots, the one that serves new streams last.
     roots: RefCell<Vec<(String, u32)>>,
     pub(super) next_tick: Cell<Option<u64>>,
@@ -30,13 +31,23 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(setup: &Setup, world: &World, thread: usize, group: usize) -> Result<Self, StartError> {
+    pub(super) fn new(thread: usize, group: usize) -> Self {
         let of = thread_name(thread);
         let name = if group == 0 { of } else { format!("{of}.{group}") };
-        let vm = RefCell::new(new_vm(setup, world, &name, group)?);
+        let vm = RefCell::new(None);
         let (roots, next_tick) = (RefCell::default(), Cell::new(None));
         let (loaded_ns, reload_ns) = (Cell::new(0), Cell::new(RELOAD_AFTER_NS));
-        Ok(Self { name, thread, group, vm, roots, next_tick, loaded_ns, reload_ns })
+        Self { name, thread, group, vm, roots, next_tick, loaded_ns, reload_ns }
+    }
+
+    /// Its VM, between callbacks. Panics before the first plugin has started.
+    pub(super) fn vm(&self) -> RefMut<'_, Vm> {
+        RefMut::map(self.vm.borrow_mut(), |vm| vm.as_mut().expect("a thread has a VM once a plugin has started"))
+    }
+
+    /// Works on its VM, if there is one.
+    pub(super) fn if_started<R>(&self, run: impl FnOnce(&mut Vm) -> R) -> Option<R> {
+        self.vm.borrow_mut().as_mut().map(run)
     }
 }
 
@@ -52,25 +63,24 @@ impl Core {
     }
 
     pub(super) fn is_dead(&self, slot: usize) -> bool {
-        self.slots[slot].vm.borrow().is_dead()
+        self.slots[slot].vm().is_dead()
     }
 
     /// Works on a VM between its callbacks.
     pub(super) fn vm<R>(&self, slot: usize, run: impl FnOnce(&mut Vm) -> R) -> R {
-        run(&mut self.slots[slot].vm.borrow_mut())
+        run(&mut self.slots[slot].vm())
     }
 
-    /// Starts a plugin in every thread. Nothing has changed if the canary refuses it. The workers start it on their
-    /// own, each when its turn comes.
-    pub(super) fn add_plugin(&self, link: &Link) -> Result<(), StartError> {
-        let mut canary = new_vm(&self.setup, &self.world, "canary", link.group)?;
-        canary.start_root(&link.plugin)?;
-        drop(canary);
-        self.start_root(self.slot(MAIN, link.group), &link.plugin)?;
+    /// Starts plugins in every thread: all of them on the main thread, and then on the workers, each when its turn
+    /// comes. Of a plugin that its canary refuses nothing is left.
+    pub(super) fn add_plugins(&self, links: &[&Link]) -> Result<(), StartError> {
+        links.iter().try_for_each(|link| self.add_to_main(link))?;
         for thread in 1..self.busy.len() {
             let delay = self.preemptor.borrow_mut().start_delay_ns();
-            let event = Event::Start { group: link.group, plugin: Box::new(link.plugin.clone()) };
-            self.events.borrow_mut().schedule(self.world.now_ns() + delay, thread, event);
+            for link in links {
+                let event = Event::Start { group: link.group, plugin: Box::new(link.plugin.clone()) };
+                self.events.borrow_mut().schedule(self.world.now_ns() + delay, thread, event);
+            }
         }
         while self.events.borrow().has_starts() && self.start_errors.borrow().is_empty() {
             self.step(u64::MAX);
@@ -78,12 +88,26 @@ impl Core {
         self.start_errors.borrow_mut().pop().map_or(Ok(()), Err)
     }
 
+    fn add_to_main(&self, link: &Link) -> Result<(), StartError> {
+        if self.slots[self.slot(MAIN, link.group)].if_started(|_| ()).is_none() {
+            // Envoy makes a VM from the code before all others, and runs no plugin in it.
+            new_vm(&self.setup, &self.world, "main", link.group)?;
+        }
+        let mut canary = new_vm(&self.setup, &self.world, "canary", link.group)?;
+        canary.start_root(&link.plugin)?;
+        drop(canary);
+        self.start_root(self.slot(MAIN, link.group), &link.plugin).map(drop)
+    }
+
     /// Starts a plugin in one VM; the root that it had lives on until it is drained.
     pub(super) fn start_root(&self, slot: usize, plugin: &Plugin) -> Result<u32, StartError> {
         let before = self.root(slot, &plugin.root_id);
         let place = &self.slots[slot];
         let busy = self.busy[place.thread].replace(true);
-        let started = place.vm.borrow_mut().start_root(plugin);
+        if place.if_started(|_| ()).is_none() {
+            *place.vm.borrow_mut() = Some(new_vm(&self.setup, &self.world, &place.name, place.group)?);
+        }
+        let started = place.vm().start_root(plugin);
         self.busy[place.thread].set(busy);
         let root = started?;
         self.vm(slot, |vm| {
@@ -116,8 +140,9 @@ impl Core {
             place.reload_ns.set(RELOAD_AFTER_NS + self.rng.borrow_mut().below(RELOAD_AFTER_NS / 2));
             let Ok(vm) = new_vm(&self.setup, &self.world, &place.name, place.group) else { return };
             self.world.note("proxy", || format!("{} loads its VM again", place.name));
-            let dead = place.vm.replace(vm);
-            self.retired.borrow_mut().merge(dead.costs());
+            if let Some(dead) = place.vm.replace(Some(vm)) {
+                self.retired.borrow_mut().merge(dead.costs());
+            }
             place.next_tick.set(None);
             place.roots.borrow_mut().clear();
         }

@@ -54,7 +54,8 @@ mod tests {
             let start = Instant::now();
             // On a busy machine this thread does not get all of the time.
             while start.elapsed() < Duration::from_secs(10) {
-                if used(id).unwrap() - before > Duration::from_millis(20) {
+                // Threads of other tests end meanwhile, and their time with them.
+                if used(id).unwrap().saturating_sub(before) > Duration::from_millis(20) {
                     return true;
                 }
             }
@@ -77,12 +78,14 @@ mod tests {
                 });
             }
             let start = Instant::now();
-            let enough = || waited(id).unwrap() - before > Duration::from_millis(10);
-            while !enough() && start.elapsed() < Duration::from_secs(10) {
+            let enough = || waited(id).unwrap().saturating_sub(before) > Duration::from_millis(10);
+            let mut has_waited = enough();
+            while !has_waited && start.elapsed() < Duration::from_secs(10) {
                 std::hint::spin_loop();
+                has_waited = enough();
             }
             stop.store(true, Ordering::Relaxed);
-            enough()
+            has_waited
         });
         assert!(has_waited);
     }

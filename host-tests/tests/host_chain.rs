@@ -8,7 +8,7 @@ use host_guests::guest;
 use plimsoll_host_tests::host::proxy::{
     Answer, AttemptEnd, Behaviour, CallAnswer, FailurePolicy, Proxy, Request, Retries, Setup, Source,
 };
-use plimsoll_host_tests::host::{Guest, Headers, Plugin};
+use plimsoll_host_tests::host::{Guest, Headers, HttpReply, Plugin};
 
 const A: &str = "127.0.0.1:8001";
 const B: &str = "127.0.0.1:8002";
@@ -133,6 +133,63 @@ fn a_hedged_attempt_goes_on_beside_the_next_and_the_first_answer_wins() {
     proxy.set_behaviour(B, Behaviour::Hang);
     let outcome = proxy.fetch(Request::get("/").header("x-to", format!("{A},{B}")));
     assert!(outcome.is_ok() && outcome.took >= 200 * MS, "the second is late too, the first still answers: {outcome}");
+}
+
+#[test]
+fn nothing_is_tried_again_once_an_answer_has_begun_and_no_more_often_than_allowed() {
+    let route = setup(&teller()).retries(Retries { limit: 1, ..Retries::default() }).per_try_timeout(30 * MS);
+    let route = route.hedge_on_per_try_timeout().steering_header("x-to", false);
+    for seed in 0..50 {
+        let mut proxy = route.clone().seed(seed).start().expect("starts");
+        // Late, but it answers before the hedge's back-off is over, more often than not.
+        let slow = Behaviour::Stream { status: 200, latency: 31 * MS, body_time: 100 * MS };
+        proxy.set_answer(A, Answer::new(slow).body(["a", "b", "c"]));
+        proxy.set_answer(B, Answer::new(Behaviour::ok(200)).body(["no"]));
+        let outcome = proxy.fetch(Request::get("/").header("x-to", format!("{A},{B}")));
+        assert_eq!((outcome.status, outcome.body.as_slice()), (Some(200), &b"abc"[..]), "seed {seed}: {outcome}");
+        // Late, and then it breaks: the hedge was the one retry.
+        proxy.set_behaviour(A, Behaviour::Reset { after: 40 * MS });
+        proxy.set_behaviour(B, Behaviour::status(503, 5));
+        let outcome = proxy.fetch(Request::get("/").header("x-to", format!("{A},{B},{A},{B}")));
+        assert_eq!((outcome.attempts.len(), outcome.status), (2, Some(503)), "seed {seed}: {outcome}");
+    }
+}
+
+#[test]
+fn a_vm_that_is_loaded_again_knows_nothing_of_its_predecessors_streams_and_calls() {
+    let chain = setup(&teller()).call_cluster("auth").failure_policy(FailurePolicy::Reload);
+    let mut proxy = chain.start().expect("starts");
+    for endpoint in [A, B] {
+        proxy.set_behaviour(endpoint, Behaviour::ok(2_000));
+    }
+    let asks = Request::get("/").header("x-ask", "1").aborting_after(5_000 * MS);
+    let asking = proxy.submit_after(1_480 * MS, asks);
+    let old = proxy.submit_after(1_000 * MS, Request::get("/"));
+    proxy.run_for(1_500 * MS);
+    assert_eq!(proxy.fetch(Request::get("/").header("x-trap", "1")).status, Some(503));
+    proxy.run_for(MS);
+    let new = proxy.submit(Request::get("/").header("x-ask", "1"));
+    proxy.run_for(MS);
+    assert_eq!((proxy.http_calls().len(), proxy.traps().len()), (1, 1), "the old call is gone with its VM");
+    let (thread, call) = proxy.http_calls().remove(0);
+    let reply = HttpReply { headers: Headers::response(200), ..HttpReply::default() };
+    proxy.answer_http_call(thread, call.token, reply);
+    proxy.run_until_idle();
+    let status = |id| proxy.outcome(id).and_then(|outcome| outcome.status);
+    assert_eq!((status(old), status(new), status(asking)), (Some(503), Some(200), None));
+    assert_eq!((proxy.open_streams(), proxy.traps().len()), (0, 1));
+}
+
+#[test]
+fn a_vm_that_is_loaded_again_gets_the_latest_configuration() {
+    let mut proxy = setup(&teller()).failure_policy(FailurePolicy::Reload).start().expect("starts");
+    proxy.update(&Plugin::new("one", "two")).expect("accepted");
+    proxy.run_for(2_000 * MS);
+    proxy.fetch(Request::get("/").header("x-trap", "1"));
+    let before = said(&proxy).len();
+    proxy.run_for(2_000 * MS);
+    assert!(proxy.fetch(Request::get("/")).is_ok());
+    assert_eq!(said(&proxy)[before..], ["two>", "two<", "two."]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_swap_that_is_tried_again_loses_nothing_in_any_interleaving() {
     for workers in [1, 2, 4, 16] {
         let explored = Explore::new(200).check(|| counter(&guest, "careful", workers), nothing_is_lost);
         assert_eq!(explored.runs, 200);
-        assert!(explored.distinct >= 190 && explored.preemptions >= 1_000, "{workers} workers: {explored:?}");
+        assert!(explored.distinct >= 190 && explored.preemptions >= 500, "{workers} workers: {explored:?}");
     }
 }
 

@@ -4,14 +4,15 @@
 //! every guest package of the test host. What there is comes from cargo itself, so a new feature or package is built
 //! without a word here.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::module::{self, PROFILE, artifact, compile, replace};
 use crate::run::{cargo, quiet, root, timed};
+use crate::stamp::{self, Circumstances};
 use crate::wasm::Route;
 
 /// Directories whose packages are guests; `DIRECTORY/NAME` becomes `target/test/NAME.wasm`.
@@ -32,9 +33,14 @@ struct Guest {
 pub(crate) fn build(route: &Route) -> Result<()> {
     let metadata = metadata()?;
     let directory = root().join("target/test");
+    let (manifests, circumstances) = (manifests(&metadata), circumstances(route)?);
     for feature in test_features(&metadata) {
         let file = directory.join(variant_file(&feature));
+        if stamp::is_fresh(&file, &circumstances) {
+            continue;
+        }
         timed(&format!("filter with {feature}, for tests"), || module::filter(route, Some(&feature), &file))?;
+        stamp::write(&file, &artifact(PROFILE, &["plimsoll_filter.d"])?, &manifests, &circumstances)?;
     }
     let guests = guests(&metadata, root());
     if guests.is_empty() {
@@ -66,6 +72,21 @@ fn metadata() -> Result<Value> {
     command.args(["metadata", "--locked", "--no-deps", "--format-version", "1"]);
     let json = quiet("cargo metadata", &mut command)?;
     serde_json::from_str(&json).context("cargo metadata is no JSON")
+}
+
+/// The files that say how the workspace is built.
+fn manifests(metadata: &Value) -> Vec<PathBuf> {
+    let packages = list(&metadata["packages"]).filter_map(|package| package["manifest_path"].as_str());
+    let mut files: Vec<_> = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(|name| root().join(name)).into();
+    files.extend(packages.map(PathBuf::from));
+    files
+}
+
+/// The compiler, its flags, and this program, which strips what was compiled.
+fn circumstances(route: &Route) -> Result<Circumstances> {
+    let xtask = env::current_exe().and_then(fs::metadata).and_then(|file| file.modified())?;
+    let flags = env::var("RUSTFLAGS").unwrap_or_default();
+    Ok(vec![route.compiler_version()?, flags, format!("{xtask:?}")])
 }
 
 /// The filter's features that never ship, in order.

@@ -15,6 +15,7 @@ mod module;
 mod page;
 mod programs;
 mod run;
+mod stamp;
 mod version;
 mod wasm;
 

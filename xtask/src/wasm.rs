@@ -99,6 +99,11 @@ impl Route {
         command
     }
 
+    /// What the compiler says of itself.
+    pub(crate) fn compiler_version(&self) -> Result<String> {
+        quiet("cargo", self.bare_cargo().args(["--version", "--verbose"]))
+    }
+
     /// One line for people.
     pub(crate) fn describe(&self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 #[path = "../shared/drive.rs"]
 mod drive;
 #[path = "../shared/puppet.rs"]
+#[allow(dead_code, reason = "tests use the rest")]
 mod puppet;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

@@ -37,7 +37,7 @@ pub struct Explored {
     pub runs: u64,
     /// Runs that differ from all before them in the order of what happened.
     pub distinct: u64,
-    /// How often a thread stood still, over all runs.
+    /// How often a thread stood still while another one ran, over all runs.
     pub preemptions: u64,
 }
 
@@ -78,6 +78,8 @@ struct Run {
     result: Result<(), String>,
     digest: u64,
     preemptions: Vec<Preemption>,
+    /// Those during which another thread ran.
+    stands: u64,
     trace: Vec<String>,
 }
 
@@ -125,7 +127,7 @@ impl Explore {
             }
             explored.runs += 1;
             explored.distinct += u64::from(seen.insert(run.digest));
-            explored.preemptions += run.preemptions.len() as u64;
+            explored.preemptions += run.stands;
         }
         Ok(explored)
     }
@@ -193,7 +195,7 @@ fn one_run(
         Ok(proxy) => proxy,
         Err(error) => {
             let result = Err(format!("the proxy does not start: {error}"));
-            return Run { result, digest: 0, preemptions: Vec::new(), trace: Vec::new() };
+            return Run { result, digest: 0, preemptions: Vec::new(), stands: 0, trace: Vec::new() };
         }
     };
     let result = catch_unwind(AssertUnwindSafe(|| scenario(&mut proxy))).unwrap_or_else(|panic| {
@@ -202,5 +204,5 @@ fn one_run(
     });
     let preemptions = proxy.preemptor().taken().to_vec();
     let trace = proxy.world().trace().lines().to_vec();
-    Run { result, digest: proxy.order(), preemptions, trace }
+    Run { result, digest: proxy.order(), preemptions, stands: proxy.stands(), trace }
 }

@@ -101,6 +101,11 @@ impl Vm {
         self.store.data_mut().roots.get_mut(&root).map(|root| &mut root.properties)
     }
 
+    /// Whether a root lives.
+    pub(crate) fn has_root(&self, root: u32) -> bool {
+        self.store.data().roots.contains_key(&root)
+    }
+
     /// Ids of the roots that live.
     pub fn roots(&self) -> Vec<u32> {
         self.store.data().roots.keys().copied().collect()

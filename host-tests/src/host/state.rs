@@ -35,9 +35,9 @@ pub(crate) struct VmState {
     pub(crate) metric_ids: MetricIds,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) clusters: Vec<String>,
-    /// Data of a foreign function's callback, while it runs.
     /// In ngx_wasm_module: the contexts that made the HTTP calls under way, by token.
     pub(crate) callers: BTreeMap<u32, u32>,
+    /// Data of a foreign function's callback, while it runs.
     pub(crate) call_data: Vec<u8>,
     pub(crate) actions: Vec<Action>,
     pub(crate) current: u32,

@@ -240,6 +240,11 @@ impl Vm {
         self.dead
     }
 
+    /// No callback ever runs in it again, as after a trap.
+    pub(crate) fn give_up(&mut self) {
+        self.dead = true;
+    }
+
     /// True if the guest exports this callback.
     pub fn exports(&self, kind: CallbackKind) -> bool {
         self.exports.has(kind)

@@ -41,10 +41,15 @@ pub(crate) fn compare(scene: &Scene) {
     let mut differences = Vec::new();
     let listed = std::iter::once(None).chain(scene.cases.iter().map(|case| case.differs));
     for (((name, truth), ours), listed) in names.iter().zip(&truth).zip(&ours).zip(listed) {
+        let diff = || diff(&truth.lines().collect::<Vec<_>>(), &ours.lines().collect::<Vec<_>>());
         if let Some(reason) = listed {
             assert_ne!(truth, ours, "{}: {name} does not differ any more, though it is listed: {reason}", scene.name);
+            // This and nothing else.
+            insta::with_settings!({ description => reason, omit_expression => true, prepend_module_to_snapshot => false }, {
+                insta::assert_snapshot!(format!("{} {name}", scene.name).replace(' ', "_"), diff());
+            });
         } else if truth != ours {
-            let diff = diff(&truth.lines().collect::<Vec<_>>(), &ours.lines().collect::<Vec<_>>());
+            let diff = diff();
             differences.push(format!("--- {}: {name} (- Envoy, + the host)\n{diff}", scene.name));
         }
     }

@@ -175,6 +175,11 @@ fn traps_meanwhile(proxy: &mut Proxy, workers: usize, _: Host) -> Result<(), Str
     if proxy.traps().len() != 1 {
         return Err(format!("one trap was meant to be: {:?}", proxy.traps()));
     }
+    let after = TRAP + 20 * MS..OLD + 540 * MS;
+    let served = (0..ENDPOINTS).map(|n| evidence.attempts_of(0, &address(n), after.clone())).sum::<u64>();
+    if served == 0 {
+        return Err("the worker that trapped never came back".to_owned());
+    }
     evidence.probes_have_permits()?;
     evidence.open_circuits_are_left_alone()?;
     evidence.events_are_in_order()?;

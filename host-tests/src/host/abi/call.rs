@@ -182,7 +182,12 @@ impl Call<'_, '_> {
     pub(super) fn check(&mut self, slice: Slice) -> Outcome {
         peek(self.memory.data(&*self.caller), slice)?;
         self.note_bytes(slice);
-        if self.state_mut().spend(u64::from(slice.1)) { Ok(()) } else { Err(Fault::Trap(over_budget())) }
+        self.spend(u64::from(slice.1))
+    }
+
+    /// Takes something from what the callback may cost; a guest that has used it up traps.
+    pub(super) fn spend(&mut self, cost: u64) -> Outcome {
+        if self.state_mut().spend(cost) { Ok(()) } else { Err(Fault::Trap(over_budget())) }
     }
 
     /// Copies what the guest points at.

@@ -209,6 +209,7 @@ fn write(call: &mut Call<'_, '_>, file: u32, parts: u32, count: u32, written: u3
         }
         text.extend_from_slice(bytes);
     }
+    call.spend(text.len() as u64)?;
     let size = text.len() as u32;
     if text.last() == Some(&b'\n') {
         text.pop();

@@ -13,7 +13,7 @@ use super::flow::Routed;
 use super::info::AttemptInfo;
 use super::model::{Answer, Attempt, AttemptEnd, AttemptRecord, Behaviour, RequestId, Source};
 use super::policy::Failed;
-use super::replies::{LATE, RouterReply, flags};
+use super::replies::{RouterReply, flags};
 use crate::host::context::Facts;
 use crate::host::{Body as Side, Headers};
 
@@ -36,7 +36,7 @@ pub(super) struct Live {
     /// What the endpoint does, and what of its answer is still to come.
     answer: Rc<Answer>,
     /// It was late, and another attempt runs beside it.
-    hedged: bool,
+    pub(super) hedged: bool,
 }
 
 impl Core {
@@ -104,7 +104,9 @@ impl Core {
             headers.add(":scheme", "http");
         }
         let patience = self.exchange(id, |exchange| exchange.policy.patience()).unwrap_or_default();
-        headers.replace(TIMEOUT_HEADER, patience.as_millis().to_string());
+        if !patience.is_zero() {
+            headers.replace(TIMEOUT_HEADER, patience.as_millis().to_string());
+        }
         self.pass(key, Side::Request, 0, Piece::Headers(headers, headers_only));
         if let Some(body) = routed.body {
             let end = routed.complete && routed.trailers.is_none();
@@ -187,7 +189,7 @@ impl Core {
         // At equal times the order of scheduling counts.
         later(latency, FromUpstream::Headers);
         for chunk in 0..chunks {
-            let after = body_time.mul_f64(chunk as f64 / chunks as f64);
+            let after = body_time * chunk as u32 / chunks as u32;
             later(latency + after, FromUpstream::Chunk(chunk as u32));
         }
         later(latency + body_time, last);
@@ -224,7 +226,13 @@ impl Core {
                 };
                 self.pass(key, Side::Response, 0, last);
             }
-            FromUpstream::Cut => self.cut(id, number, status),
+            FromUpstream::Cut if answered => self.cut(id, number, status),
+            FromUpstream::Cut => {
+                // An upstream filter holds the answer back: to the router it has not begun.
+                let details = "upstream_reset_before_response_started{protocol_error}";
+                let reply = self.broken(id, 502, flags::CUT, details, "protocol error");
+                self.attempt_failed(id, number, (AttemptEnd::Truncated(status), Failed::Reset), &reply);
+            }
             FromUpstream::Refused => {
                 self.inform(id, |info| info.failure.set(REFUSED));
                 let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
@@ -246,32 +254,12 @@ impl Core {
         }
     }
 
-    /// The router's answer for an attempt that broke off before its answer.
-    fn broken(&self, id: RequestId, status: u16, flags: u64, details: &'static str, reason: &str) -> RouterReply {
-        let retried = self.info(id).is_some_and(|info| info.attempts.get() > 1);
-        let how = if retried { "retried and the latest reset reason" } else { "reset reason" };
-        let body = format!("upstream connect error or disconnect/reset before headers. {how}: {reason}").into();
-        RouterReply { status, flags, details, body }
-    }
-
     /// Known with the last byte, and only then.
     fn tell_latency(&self, id: RequestId, number: u32) {
         let now = self.world.elapsed();
         let started = self.exchange(id, |exchange| exchange.attempts.get(number as usize - 1).map(|a| a.started));
         let took = now.saturating_sub(started.flatten().unwrap_or(now));
         self.inform(id, |info| info.latency.set(Some(took)));
-    }
-
-    fn per_try_timeout(&self, id: RequestId, number: u32) {
-        let hedge = self.exchange(id, |exchange| exchange.policy.hedge) == Some(true);
-        if hedge && self.may_retry(id, Failed::Timeout) {
-            self.live(id, number, |live| live.hedged = true);
-            self.world.note("router", || format!("request {id} attempt {number} is late, one more beside it"));
-            return self.retry(id);
-        }
-        let reply =
-            RouterReply { status: 504, flags: flags::TIMEOUT, details: "upstream_per_try_timeout", body: LATE.into() };
-        self.attempt_failed(id, number, (AttemptEnd::Timeout, Failed::Timeout), &reply);
     }
 
     /// A piece of the answer has passed the upstream filters.
@@ -299,10 +287,11 @@ impl Core {
             others.collect::<Vec<_>>()
         });
         let others = others.unwrap_or_default();
-        if failed && (self.may_retry(id, Failed::Status(status)) || !others.is_empty()) {
+        let waits = !others.is_empty() || self.retries_are_pending(id);
+        if failed && (self.may_retry(id, Failed::Status(status)) || waits) {
             self.end_attempt(id, number, AttemptEnd::Status(status));
-            // Where another attempt runs beside it, that one may still answer.
-            if others.is_empty() {
+            // Where another attempt runs beside it, or is about to, that one may still answer.
+            if !waits {
                 self.retry(id);
             }
             return;
@@ -335,47 +324,6 @@ impl Core {
             info.set_details("upstream_reset_after_response_started{protocol_error}");
         });
         self.finish(id, true);
-    }
-
-    /// An attempt ended without an answer: another one, or the router's reply.
-    fn attempt_failed(&self, id: RequestId, number: u32, how: (AttemptEnd, Failed), reply: &RouterReply) {
-        let (end, failed) = how;
-        let again = self.may_retry(id, failed);
-        let hedged = self.exchange(id, |exchange| exchange.live.len() > 1) == Some(true);
-        if !again && !hedged {
-            self.give_up(id);
-        }
-        self.end_attempt(id, number, end);
-        match (hedged, again) {
-            // Another attempt runs beside it and may still answer.
-            (true, _) => {}
-            (false, true) => self.retry(id),
-            (false, false) => self.router_reply(id, reply),
-        }
-    }
-
-    /// No retry is left, where there were some.
-    fn give_up(&self, id: RequestId) {
-        if self.exchange(id, |exchange| exchange.policy.limit > 0) == Some(true) {
-            self.inform(id, |info| info.add_flags(flags::RETRIES_USED_UP));
-        }
-    }
-
-    fn may_retry(&self, id: RequestId, failed: Failed) -> bool {
-        let may = self.exchange(id, |exchange| {
-            let left = !exchange.attempts.is_empty() && exchange.attempts.len() <= exchange.policy.limit as usize;
-            left && exchange.policy.wants_retry(failed)
-        });
-        may == Some(true)
-    }
-
-    fn retry(&self, id: RequestId) {
-        let found = self.exchange(id, |exchange| (exchange.thread, exchange.attempts.len(), exchange.policy.backoff));
-        let Some((thread, attempts, base)) = found else { return };
-        let base = base.as_nanos() as u64;
-        let bound = base.saturating_mul((1 << attempts.min(16)) - 1).min(base.saturating_mul(10));
-        let delay = Duration::from_nanos(self.rng.borrow_mut().below(bound));
-        self.schedule(thread, delay, Event::Retry { id });
     }
 
     /// Ends an attempt under way: done and delete in the upstream filters.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Core;
 use super::attempts::SERVICE_TIME_HEADER;
 use super::chain::Key;
-use super::events::Event;
+use super::events::{Event, OfVm};
 use super::model::CallAnswer;
 use crate::host::{Action, Headers, HttpCall, HttpReply};
 
@@ -42,7 +42,8 @@ impl Core {
         let ready = self.world.store().take_ready();
         for owner in ready {
             let Some(to) = self.slots.iter().position(|place| place.name == owner.vm) else { continue };
-            let event = Event::QueueReady { slot: to, root: owner.root, queue: owner.queue };
+            let what = OfVm::QueueReady { root: owner.root, queue: owner.queue };
+            let event = Event::OfVm { slot: to, epoch: self.slots[to].epoch(), what };
             self.events.borrow_mut().schedule(self.world.now_ns(), self.slots[to].thread, event);
         }
     }
@@ -82,7 +83,8 @@ impl Core {
         self.calls.borrow_mut().push(PendingCall { slot, call, reply });
         if let Some((after, late)) = due {
             let at = self.world.now_ns() + after.as_nanos() as u64;
-            self.events.borrow_mut().schedule(at, thread, Event::CallAnswer { slot, token, late });
+            let event = Event::OfVm { slot, epoch: self.slots[slot].epoch(), what: OfVm::CallAnswer { token, late } };
+            self.events.borrow_mut().schedule(at, thread, event);
         }
     }
 
@@ -111,24 +113,28 @@ impl Core {
             let at = calls.iter().position(|pending| pending.slot == slot && pending.call.token == token);
             at.map(|at| calls.remove(at))
         };
-        if let Some(PendingCall { call, .. }) = found {
+        // A root that is gone takes its calls with it.
+        if let Some(PendingCall { call, .. }) = found
+            && self.vm(slot, |vm| vm.has_root(call.context))
+        {
             self.guarded(slot, |vm| vm.answer_http_call(call.context, token, reply));
             self.run_actions(slot);
         }
     }
 
     pub(super) fn queue_ready(&self, slot: usize, root: u32, queue: u32) {
+        if !self.vm(slot, |vm| vm.has_root(root)) {
+            return;
+        }
         self.guarded(slot, |vm| vm.queue_ready(root, queue));
         self.run_actions(slot);
     }
 
     /// The stream of a context, and the filter's place in its chain.
     fn find(&self, slot: usize, context: u32) -> Option<(Key, usize)> {
-        let exchanges = self.exchanges.borrow();
+        let (exchanges, epoch) = (self.exchanges.borrow(), self.slots[slot].epoch());
         for (id, exchange) in exchanges.iter() {
-            let here = |chain: &super::chain::Chain| {
-                chain.iter().position(|filter| filter.slot == slot && filter.context == context)
-            };
+            let here = |chain: &super::chain::Chain| chain.iter().position(|filter| filter.is(slot, epoch, context));
             if let Some(index) = here(&exchange.down) {
                 return Some((Key::Down(*id), index));
             }

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use super::Core;
-use super::held::{Held, Hold};
+use super::held::{Held, Hold, headers_of, place, trailers_of};
 use super::model::RequestId;
 use super::setup::{FailurePolicy, Link};
 use crate::host::context::Facts;
@@ -28,11 +28,16 @@ pub(super) enum Piece {
     Trailers(Headers),
 }
 
+/// An epoch that no VM has.
+const NEVER: u32 = u32::MAX;
+
 /// One filter's part in a stream.
 #[derive(Debug)]
 pub(super) struct Filter {
-    pub(super) slot: usize,
-    pub(super) context: u32,
+    slot: usize,
+    /// Of the VM that it began in.
+    epoch: u32,
+    context: u32,
     root: u32,
     policy: FailurePolicy,
     /// What its stream can read besides maps.
@@ -59,12 +64,16 @@ impl Core {
             self.reload_if_due(slot, link);
             let dead = self.is_dead(slot);
             let bypassed = dead && matches!(link.policy, FailurePolicy::Open | FailurePolicy::OpenInFlight);
-            let Some(root) = self.root(slot, &link.plugin.root_id) else { continue };
-            if !bypassed {
-                let (context, policy) = (self.vm(slot, Vm::reserve_stream), link.policy);
-                let (facts, created, started, held) = (Rc::clone(facts), false, false, Default::default());
-                chain.push(Filter { slot, context, root, policy, facts, created, started, held });
+            if bypassed {
+                continue;
             }
+            // Without a root the plugin could not be started again: the stream fails at its first callback.
+            let root = self.root(slot, &link.plugin.root_id);
+            let epoch = root.map_or(NEVER, |_| self.slots[slot].epoch());
+            let context = root.map_or(0, |_| self.vm(slot, Vm::reserve_stream));
+            let (root, policy, facts) = (root.unwrap_or(0), link.policy, Rc::clone(facts));
+            let (created, started, held) = (false, false, Default::default());
+            chain.push(Filter { slot, epoch, context, root, policy, facts, created, started, held });
         }
         chain
     }
@@ -105,7 +114,7 @@ impl Core {
         };
         let (slot, idle) = self.filter(key, index, |filter| {
             let idle = filter.created && filter.held[side as usize].hold == Hold::Nothing;
-            (filter.slot, idle)
+            (filter.slot, idle && filter.epoch == self.slots[filter.slot].epoch())
         })?;
         Some(!idle || self.vm(slot, |vm| vm.is_dead() || vm.exports(kind)))
     }
@@ -304,9 +313,10 @@ impl Core {
 
     /// Calls a filter of a stream.
     fn callback(&self, key: Key, index: usize, run: impl FnOnce(&mut Vm, u32) -> Result<Flow, VmError>) -> Called {
-        let found = self.filter(key, index, |filter| (filter.slot, filter.context, filter.policy, filter.creation()));
-        let Some((slot, context, policy, creation)) = found else { return Called::Gone };
-        let flow = self.guarded(slot, |vm| {
+        let found = self
+            .filter(key, index, |filter| (filter.slot, filter.epoch, filter.context, filter.policy, filter.creation()));
+        let Some((slot, epoch, context, policy, creation)) = found else { return Called::Gone };
+        let flow = self.guarded_in(slot, epoch, |vm| {
             creation.run(vm)?;
             run(vm, context)
         });
@@ -328,7 +338,7 @@ impl Core {
             let (context, creation) = (filter.context, filter.creation());
             let wanted = self.vm(filter.slot, |vm| vm.exports(CallbackKind::Log));
             let maps = logged.filter(|_| wanted).map(|maps| maps());
-            self.guarded(filter.slot, |vm| {
+            self.guarded_in(filter.slot, filter.epoch, |vm| {
                 creation.run(vm)?;
                 if let (Some((request, response)), Some(stream)) = (maps, vm.stream_mut(context)) {
                     stream.remember_map(Map::RequestHeaders, request);
@@ -339,13 +349,18 @@ impl Core {
             self.run_actions(filter.slot);
         }
         for filter in chain.iter().filter(|filter| filter.created) {
-            self.guarded(filter.slot, |vm| vm.end_upstream(filter.context));
+            self.guarded_in(filter.slot, filter.epoch, |vm| vm.end_upstream(filter.context));
             self.run_actions(filter.slot);
         }
     }
 }
 
 impl Filter {
+    /// Whether this context of a VM is its own.
+    pub(super) fn is(&self, slot: usize, epoch: u32, context: u32) -> bool {
+        (self.slot, self.epoch, self.context) == (slot, epoch, context)
+    }
+
     /// What its next callback has to do first.
     fn creation(&mut self) -> Creation {
         let missing = !std::mem::replace(&mut self.created, true);
@@ -370,26 +385,4 @@ enum Called {
     Bypass,
     /// The stream has ended.
     Gone,
-}
-
-/// Between a filter's place in its chain and its turn in a direction; the same both ways.
-fn place(len: usize, side: Side, at: usize) -> usize {
-    match side {
-        Side::Request => at,
-        Side::Response => len - 1 - at,
-    }
-}
-
-fn headers_of(side: Side) -> Map {
-    match side {
-        Side::Request => Map::RequestHeaders,
-        Side::Response => Map::ResponseHeaders,
-    }
-}
-
-fn trailers_of(side: Side) -> Map {
-    match side {
-        Side::Request => Map::RequestTrailers,
-        Side::Response => Map::ResponseTrailers,
-    }
 }

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use super::calls::PendingCall;
 use super::cluster::Cluster;
-use super::events::{Event, Events};
+use super::events::{Event, Events, OfVm};
 use super::flow::Exchange;
 use super::model::{CallScript, Outcome, Request, RequestId};
 use super::preempt::Preemptor;
 use super::setup::Setup;
 use super::threads::{Slot, thread_name};
-use crate::host::{Costs, Headers, Map, Rng, StartError, Vm, VmError, World};
+use crate::host::{Costs, Headers, Map, Plugin, Rng, StartError, Vm, VmError, World};
+
+/// More than any test has due at one instant.
+const STEPS_AT_ONCE: u64 = 1_000_000;
 
 pub(super) struct Core {
     pub(super) setup: Rc<Setup>,
@@ -42,6 +45,12 @@ pub(super) struct Core {
     pub(super) draining: Cell<bool>,
     /// The thread whose VM runs.
     running: Cell<usize>,
+    /// How many steps were made at the same instant, and which.
+    instant: Cell<(u64, u64)>,
+    /// Stands during which somebody else ran.
+    pub(super) stands: Cell<u64>,
+    /// Plugins as they were configured last, by `root_id`.
+    pub(super) plugins: RefCell<BTreeMap<String, Plugin>>,
     /// A digest of who ran and who touched what all share, in order.
     pub(super) order: Cell<u64>,
     requests: Cell<RequestId>,
@@ -96,6 +105,9 @@ impl Core {
             retired: RefCell::default(),
             draining: Cell::new(false),
             running: Cell::new(0),
+            instant: Cell::new((0, 0)),
+            stands: Cell::new(0),
+            plugins: RefCell::default(),
             order: Cell::new(0xcbf2_9ce4_8422_2325),
             requests: Cell::new(0),
             setup,
@@ -154,6 +166,7 @@ impl Core {
             return false;
         }
         self.world.set_now_ns(at_ns);
+        self.count_step();
         match slot {
             Some(slot) => {
                 self.guarded(slot, Vm::run_due_ticks);
@@ -164,6 +177,14 @@ impl Core {
         true
     }
 
+    /// A guest that calls or wakes itself at once and for ever would keep time from passing.
+    fn count_step(&self) {
+        let (now, (instant, steps)) = (self.world.now_ns(), self.instant.get());
+        let steps = if instant == now { steps + 1 } else { 0 };
+        assert!(steps < STEPS_AT_ONCE, "a million events at {:?} and time does not pass", self.world.elapsed());
+        self.instant.set((now, steps));
+    }
+
     fn run_event(&self) {
         let popped = self.events.borrow_mut().pop(|thread| self.busy[thread].get());
         let Some((thread, event)) = popped else { return };
@@ -171,7 +192,7 @@ impl Core {
             Event::Arrive { id, request } => self.accept(id, thread, *request),
             Event::Piece { id, at } => self.request_piece(id, at),
             Event::Upstream { id, attempt, what } => self.hear_upstream(id, attempt, what),
-            Event::Retry { id } => self.start_attempt(id),
+            Event::Retry { id } => self.retry_due(id),
             Event::Timeout { id } => self.time_out(id),
             Event::Abort { id } => self.abort(id),
             Event::Start { group, plugin } => {
@@ -179,9 +200,13 @@ impl Core {
                     self.start_errors.borrow_mut().push(error);
                 }
             }
-            Event::Drain { slot, root } => self.drain_root(slot, root),
-            Event::QueueReady { slot, root, queue } => self.queue_ready(slot, root, queue),
-            Event::CallAnswer { slot, token, late } => self.call_due(slot, token, late),
+            Event::OfVm { slot, epoch, what } if self.slots[slot].epoch() == epoch => match what {
+                OfVm::Drain { root } => self.drain_root(slot, root),
+                OfVm::QueueReady { root, queue } => self.queue_ready(slot, root, queue),
+                OfVm::CallAnswer { token, late } => self.call_due(slot, token, late),
+            },
+            // Meant for a VM that is no more.
+            Event::OfVm { .. } => {}
         }
     }
 
@@ -196,28 +221,47 @@ impl Core {
         let until = self.world.now_ns() + stall;
         let thread = self.running.get();
         self.world.note("explore", || format!("{} stands still for {stall} ns", thread_name(thread)));
+        let before = self.order.get();
         self.run_until(until);
+        self.stands.set(self.stands.get() + u64::from(self.order.get() != before));
     }
 
     fn fold_order(&self, what: u64) {
         self.order.set((self.order.get() ^ what).wrapping_mul(0x0100_0000_01b3));
     }
 
+    /// Runs something on a thread: until it returns, nothing else runs there.
+    pub(super) fn inside<R>(&self, thread: usize, run: impl FnOnce() -> R) -> R {
+        let was = self.busy[thread].replace(true);
+        let ran = self.running.replace(thread);
+        self.fold_order(thread as u64 * 2);
+        let result = run();
+        self.busy[thread].set(was);
+        self.running.set(ran);
+        result
+    }
+
+    /// As [`Core::guarded`], if the VM is still the one of this epoch. One that was loaded again since knows nothing of
+    /// the streams of its predecessor, though it may use their numbers.
+    pub(super) fn guarded_in<R>(
+        &self,
+        slot: usize,
+        epoch: u32,
+        run: impl FnOnce(&mut Vm) -> Result<R, VmError>,
+    ) -> Option<R> {
+        if self.slots[slot].epoch() == epoch { self.guarded(slot, run) } else { None }
+    }
+
     /// Runs something in a VM. If it traps, the VM is dead; what that means for its streams shows at their next
     /// callback.
     pub(super) fn guarded<R>(&self, slot: usize, run: impl FnOnce(&mut Vm) -> Result<R, VmError>) -> Option<R> {
         let place = &self.slots[slot];
-        let was = self.busy[place.thread].replace(true);
-        let ran = self.running.replace(place.thread);
-        self.fold_order(place.thread as u64 * 2);
-        let result = {
+        let result = self.inside(place.thread, || {
             let mut vm = place.vm();
             let result = run(&mut vm);
             place.next_tick.set(vm.next_tick_ns());
             result
-        };
-        self.busy[place.thread].set(was);
-        self.running.set(ran);
+        });
         match result {
             Ok(result) => Some(result),
             Err(VmError::Dead) => None,

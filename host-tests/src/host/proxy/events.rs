@@ -23,6 +23,14 @@ pub(super) enum FromUpstream {
     PerTryTimeout,
 }
 
+/// What is meant for one VM, and not for one that takes its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OfVm {
+    Drain { root: u32 },
+    QueueReady { root: u32, queue: u32 },
+    CallAnswer { token: u32, late: bool },
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     Arrive {
@@ -52,19 +60,10 @@ pub(super) enum Event {
         group: usize,
         plugin: Box<Plugin>,
     },
-    Drain {
+    OfVm {
         slot: usize,
-        root: u32,
-    },
-    QueueReady {
-        slot: usize,
-        root: u32,
-        queue: u32,
-    },
-    CallAnswer {
-        slot: usize,
-        token: u32,
-        late: bool,
+        epoch: u32,
+        what: OfVm,
     },
 }
 

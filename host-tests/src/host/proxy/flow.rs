@@ -34,6 +34,10 @@ pub(super) struct Exchange {
     pub(super) steering: Steering,
     pub(super) policy: Policy,
     pub(super) attempts: Vec<AttemptRecord>,
+    /// Retries so far, those that have not begun included.
+    pub(super) retries: u32,
+    /// Retries that have not begun.
+    pub(super) pending_retries: u32,
     /// Attempts under way; more than one only where they are hedged.
     pub(super) live: Vec<Live>,
     /// Who answers, once the answer has entered the filters.
@@ -121,6 +125,8 @@ impl Core {
             steering: Steering::default(),
             policy: Policy::default(),
             attempts: Vec::new(),
+            retries: 0,
+            pending_retries: 0,
             live: Vec::new(),
             source: None,
             answer: None,

@@ -1,7 +1,7 @@
-//! What a filter holds back of a stream while it is paused.
+//! What a filter holds back of a stream while it is paused, and where that is.
 
 use super::chain::Piece;
-use crate::host::Headers;
+use crate::host::{Body as Side, Headers, Map};
 
 /// Why a filter holds something back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,5 +37,27 @@ impl Held {
             }
             Piece::Trailers(trailers) => (self.trailers, self.end) = (Some(trailers), true),
         }
+    }
+}
+
+/// Between a filter's place in its chain and its turn in a direction; the same both ways.
+pub(super) fn place(len: usize, side: Side, at: usize) -> usize {
+    match side {
+        Side::Request => at,
+        Side::Response => len - 1 - at,
+    }
+}
+
+pub(super) fn headers_of(side: Side) -> Map {
+    match side {
+        Side::Request => Map::RequestHeaders,
+        Side::Response => Map::ResponseHeaders,
+    }
+}
+
+pub(super) fn trailers_of(side: Side) -> Map {
+    match side {
+        Side::Request => Map::RequestTrailers,
+        Side::Response => Map::ResponseTrailers,
     }
 }

@@ -19,6 +19,7 @@ mod model;
 mod policy;
 mod preempt;
 mod replies;
+mod retries;
 mod setup;
 mod threads;
 
@@ -240,6 +241,11 @@ impl Proxy {
 
     pub(crate) fn preemptor(&self) -> Preemptor {
         self.core.preemptor.take()
+    }
+
+    /// How often a thread stood still while another one ran.
+    pub(crate) fn stands(&self) -> u64 {
+        self.core.stands.get()
     }
 
     /// A digest of the order in which shared calls were made, and by whom.

@@ -89,11 +89,12 @@ impl Policy {
         if let Some(hedge) = take(headers, HEDGE) {
             policy.hedge = hedge == "true";
         }
-        policy.per_try_timeout = policy.per_try_timeout.filter(|timeout| *timeout < policy.timeout);
+        let total = policy.timeout;
+        policy.per_try_timeout = policy.per_try_timeout.filter(|timeout| total.is_zero() || *timeout < total);
         policy
     }
 
-    /// How long the router waits for one attempt.
+    /// How long the router waits for one attempt; 0 for ever.
     pub(super) fn patience(&self) -> Duration {
         self.per_try_timeout.unwrap_or(self.timeout)
     }

@@ -267,7 +267,7 @@ impl Setup {
         self
     }
 
-    /// Starts it: for each plugin canary, main thread, workers.
+    /// Starts it: each plugin's canary and then the main thread, and when all are there, the workers.
     pub fn start(self) -> Result<Proxy, StartError> {
         Proxy::start(self)
     }

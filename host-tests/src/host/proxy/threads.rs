@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell, RefMut};
 
 use super::Core;
-use super::events::Event;
+use super::events::{Event, OfVm};
 use super::setup::{FailurePolicy, Link, Setup};
 use crate::host::{Plugin, StartError, Vm, VmError, World};
 
@@ -28,6 +28,8 @@ pub(super) struct Slot {
     pub(super) next_tick: Cell<Option<u64>>,
     loaded_ns: Cell<u64>,
     reload_ns: Cell<u64>,
+    /// How often the VM was loaded again.
+    epoch: Cell<u32>,
 }
 
 impl Slot {
@@ -37,7 +39,12 @@ impl Slot {
         let vm = RefCell::new(None);
         let (roots, next_tick) = (RefCell::default(), Cell::new(None));
         let (loaded_ns, reload_ns) = (Cell::new(0), Cell::new(RELOAD_AFTER_NS));
-        Self { name, thread, group, vm, roots, next_tick, loaded_ns, reload_ns }
+        Self { name, thread, group, vm, roots, next_tick, loaded_ns, reload_ns, epoch: Cell::new(0) }
+    }
+
+    /// Tells its VM from those that were there before.
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch.get()
     }
 
     /// Its VM, between callbacks. Panics before the first plugin has started.
@@ -82,10 +89,15 @@ impl Core {
                 self.events.borrow_mut().schedule(self.world.now_ns() + delay, thread, event);
             }
         }
-        while self.events.borrow().has_starts() && self.start_errors.borrow().is_empty() {
+        while self.events.borrow().has_starts() {
             self.step(u64::MAX);
         }
-        self.start_errors.borrow_mut().pop().map_or(Ok(()), Err)
+        if let Some(error) = self.start_errors.take().into_iter().next() {
+            return Err(error);
+        }
+        let named = links.iter().map(|link| (link.plugin.root_id.clone(), link.plugin.clone()));
+        self.plugins.borrow_mut().extend(named);
+        Ok(())
     }
 
     fn add_to_main(&self, link: &Link) -> Result<(), StartError> {
@@ -93,9 +105,10 @@ impl Core {
             // Envoy makes a VM from the code before all others, and runs no plugin in it.
             new_vm(&self.setup, &self.world, "main", link.group)?;
         }
-        let mut canary = new_vm(&self.setup, &self.world, "canary", link.group)?;
-        canary.start_root(&link.plugin)?;
-        drop(canary);
+        self.inside(MAIN, || -> Result<(), StartError> {
+            let mut canary = new_vm(&self.setup, &self.world, "canary", link.group)?;
+            canary.start_root(&link.plugin).map(drop)
+        })?;
         self.start_root(self.slot(MAIN, link.group), &link.plugin).map(drop)
     }
 
@@ -103,13 +116,12 @@ impl Core {
     pub(super) fn start_root(&self, slot: usize, plugin: &Plugin) -> Result<u32, StartError> {
         let before = self.root(slot, &plugin.root_id);
         let place = &self.slots[slot];
-        let busy = self.busy[place.thread].replace(true);
-        if place.if_started(|_| ()).is_none() {
-            *place.vm.borrow_mut() = Some(new_vm(&self.setup, &self.world, &place.name, place.group)?);
-        }
-        let started = place.vm().start_root(plugin);
-        self.busy[place.thread].set(busy);
-        let root = started?;
+        let root = self.inside(place.thread, || {
+            if place.if_started(|_| ()).is_none() {
+                *place.vm.borrow_mut() = Some(new_vm(&self.setup, &self.world, &place.name, place.group)?);
+            }
+            place.vm().start_root(plugin)
+        })?;
         self.vm(slot, |vm| {
             vm.skew_timers(root, |period| self.rng.borrow_mut().below(period));
             place.next_tick.set(vm.next_tick_ns());
@@ -118,7 +130,8 @@ impl Core {
         place.loaded_ns.set(self.world.now_ns());
         if let Some(root) = before {
             let until = self.world.now_ns().saturating_add(self.setup.drain.as_nanos() as u64);
-            self.events.borrow_mut().schedule(until, place.thread, Event::Drain { slot, root });
+            let drain = Event::OfVm { slot, epoch: place.epoch(), what: OfVm::Drain { root } };
+            self.events.borrow_mut().schedule(until, place.thread, drain);
         }
         self.run_actions(slot);
         Ok(root)
@@ -143,17 +156,29 @@ impl Core {
             if let Some(dead) = place.vm.replace(Some(vm)) {
                 self.retired.borrow_mut().merge(dead.costs());
             }
+            place.epoch.set(place.epoch() + 1);
             place.next_tick.set(None);
             place.roots.borrow_mut().clear();
+            // Nobody waits for these any more, and their tokens come again.
+            self.calls.borrow_mut().retain(|pending| pending.slot != slot);
         }
-        if self.root(slot, &link.plugin.root_id).is_none()
-            && let Err(StartError::Vm(error @ VmError::Trapped { .. })) = self.start_root(slot, &link.plugin)
-        {
-            self.traps.borrow_mut().push(error);
+        if self.root(slot, &link.plugin.root_id).is_none() {
+            let plugin = self.plugins.borrow().get(&link.plugin.root_id).cloned();
+            if let Err(error) = self.start_root(slot, plugin.as_ref().unwrap_or(&link.plugin)) {
+                self.world.note("proxy", || format!("{} cannot start it: {error}", place.name));
+                // Dead until the next time.
+                self.vm(slot, Vm::give_up);
+                if let StartError::Vm(error @ VmError::Trapped { .. }) = error {
+                    self.traps.borrow_mut().push(error);
+                }
+            }
         }
     }
 
     pub(super) fn drain_root(&self, slot: usize, root: u32) {
+        if !self.vm(slot, |vm| vm.has_root(root)) {
+            return;
+        }
         self.slots[slot].roots.borrow_mut().retain(|(_, other)| *other != root);
         self.guarded(slot, |vm| vm.stop_root(root));
         self.run_actions(slot);

@@ -6,5 +6,6 @@
 //! (Envoy, upstreams, a browser). The filter is met only as a file, never linked.
 
 pub mod bed;
+mod failure_policy;
 #[cfg(feature = "wasm-host")]
 pub mod host;

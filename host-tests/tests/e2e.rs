@@ -2,6 +2,8 @@
 //! them one at a time (`--test-threads=1`), or they measure each other. Needs `cargo xtask build`, and an Envoy in
 //! `ENVOY` or on the PATH; `cargo xtask test` brings both.
 
+mod pool_metrics;
+
 mod e2e {
     mod admin;
     mod circuits;

@@ -1,7 +1,7 @@
 //! Envoy's configuration for chains of any guest: one listener, one cluster, clusters for calls, and nothing that the
 //! guest did not ask for. What Envoy would add on its own is switched off where that is possible.
 
-use super::config::{FailurePolicy, LISTENERS_FILE, Rendered, socket_address};
+use super::config::{FailurePolicy, LISTENERS_FILE, Rendered, set_failure_policy, socket_address};
 use super::envoy::{Addresses, Configuration};
 use super::ports;
 use anyhow::Result;
@@ -91,11 +91,8 @@ impl ChainConfig {
             },
             "configuration": text(&plugin.configuration),
         });
-        match plugin.failure_policy {
-            FailurePolicy::Unset => {}
-            FailurePolicy::Reload => config["failure_policy"] = json!("FAIL_RELOAD"),
-            FailurePolicy::Open => config["failure_policy"] = json!("FAIL_OPEN"),
-            FailurePolicy::OpenInFlight => config["fail_open"] = json!(true),
+        if let Some(config) = config.as_object_mut() {
+            set_failure_policy(config, plugin.failure_policy);
         }
         let typed =
             json!({"@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": config});

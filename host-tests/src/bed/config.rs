@@ -6,6 +6,7 @@ mod edit;
 use super::envoy::{Addresses, Configuration};
 use super::patch::{self, Object};
 use super::ports;
+pub use crate::failure_policy::FailurePolicy;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -26,17 +27,15 @@ pub fn workspace_root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
-/// What happens after a trap in the filter's VM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailurePolicy {
-    /// No policy: refuses from then on.
-    Unset,
-    /// `failure_policy: FAIL_RELOAD`.
-    Reload,
-    /// `failure_policy: FAIL_OPEN`.
-    Open,
-    /// `fail_open: true`, the older field, which lets requests in flight go on.
-    OpenInFlight,
+/// Writes a policy into a plugin's configuration.
+pub(super) fn set_failure_policy(plugin: &mut Object, policy: FailurePolicy) {
+    let (field, value) = match policy {
+        FailurePolicy::Unset => return,
+        FailurePolicy::Reload => ("failure_policy", json!("FAIL_RELOAD")),
+        FailurePolicy::Open => ("failure_policy", json!("FAIL_OPEN")),
+        FailurePolicy::OpenInFlight => ("fail_open", json!(true)),
+    };
+    plugin.insert(field.into(), value);
 }
 
 /// Which parts of the filter are in the way of a request.
@@ -294,12 +293,7 @@ impl EnvoyConfig {
             }
             let Some(policy) = self.failure_policy else { return };
             plugin.remove("fail_open");
-            match policy {
-                FailurePolicy::Unset => {}
-                FailurePolicy::Reload => drop(plugin.insert("failure_policy".into(), json!("FAIL_RELOAD"))),
-                FailurePolicy::Open => drop(plugin.insert("failure_policy".into(), json!("FAIL_OPEN"))),
-                FailurePolicy::OpenInFlight => drop(plugin.insert("fail_open".into(), json!(true))),
-            }
+            set_failure_policy(plugin, policy);
         });
     }
 

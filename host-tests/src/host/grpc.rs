@@ -101,13 +101,29 @@ impl Vm {
 
     /// Metadata at the start of a stream's answers. It can be read during the callback only.
     pub fn grpc_initial_metadata(&mut self, root: u32, token: u32, metadata: Headers) -> Result<(), VmError> {
+        self.grpc_metadata(Kind::GrpcInitialMetadata, root, token, metadata)
+    }
+
+    /// Metadata at the end of a stream's answers. It can be read during the callback only.
+    pub fn grpc_trailing_metadata(&mut self, root: u32, token: u32, metadata: Headers) -> Result<(), VmError> {
+        self.grpc_metadata(Kind::GrpcTrailingMetadata, root, token, metadata)
+    }
+
+    fn grpc_metadata(&mut self, kind: Kind, root: u32, token: u32, metadata: Headers) -> Result<(), VmError> {
         if !self.has_grpc(root, token) {
             return Ok(());
         }
         let count = metadata.len() as u32;
-        self.with_root(root, |root| root.incoming.initial_metadata = Some(metadata));
-        let told = self.raw(Kind::GrpcInitialMetadata, &[root, token, count]);
-        self.with_root(root, |root| root.incoming.initial_metadata = None);
+        let initial = kind == Kind::GrpcInitialMetadata;
+        let give = |vm: &mut Self, metadata| {
+            vm.with_root(root, |root| {
+                let incoming = &mut root.incoming;
+                *(if initial { &mut incoming.initial_metadata } else { &mut incoming.trailing_metadata }) = metadata;
+            });
+        };
+        give(self, Some(metadata));
+        let told = self.raw(kind, &[root, token, count]);
+        give(self, None);
         told.map(drop)
     }
 
@@ -125,18 +141,6 @@ impl Vm {
                 root.grpc.forget(token);
             }
         });
-        told.map(drop)
-    }
-
-    /// Metadata at the end of a stream's answers. It can be read during the callback only.
-    pub fn grpc_trailing_metadata(&mut self, root: u32, token: u32, metadata: Headers) -> Result<(), VmError> {
-        if !self.has_grpc(root, token) {
-            return Ok(());
-        }
-        let count = metadata.len() as u32;
-        self.with_root(root, |root| root.incoming.trailing_metadata = Some(metadata));
-        let told = self.raw(Kind::GrpcTrailingMetadata, &[root, token, count]);
-        self.with_root(root, |root| root.incoming.trailing_metadata = None);
         told.map(drop)
     }
 

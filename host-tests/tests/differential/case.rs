@@ -43,7 +43,6 @@ pub(crate) struct Scene {
     pub(crate) vm_configuration: &'static str,
     /// Retries of a failed attempt.
     pub(crate) retries: u32,
-    pub(crate) retry_on: &'static str,
     pub(crate) per_try_timeout: Option<Duration>,
     pub(crate) timeout: Duration,
     /// Lines for all cases, and for what happens before the first.
@@ -61,7 +60,6 @@ impl Scene {
             upstream: vec![Filter::new("up")],
             vm_configuration: "",
             retries: 0,
-            retry_on: "5xx,reset,connect-failure,refused-stream",
             per_try_timeout: None,
             timeout: Duration::from_secs(1),
             always: "",
@@ -105,7 +103,7 @@ impl Scene {
         let mut route = json!({"timeout": seconds(self.timeout)});
         if self.retries > 0 {
             route["retry_policy"] = json!({
-                "retry_on": self.retry_on,
+                "retry_on": "5xx,reset,connect-failure,refused-stream",
                 "num_retries": self.retries,
                 "retry_back_off": {"base_interval": "0.002s", "max_interval": "0.01s"},
             });

@@ -3,12 +3,11 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use plimsoll_host_tests::bed::FailurePolicy;
 use plimsoll_host_tests::bed::workspace_root;
 use plimsoll_host_tests::host::proxy::{self, Attempt, Behaviour, CallAnswer, Proxy, Retries, Setup};
 use plimsoll_host_tests::host::{Guest, Headers, Plugin, World};
 
-use crate::case::{Answer, Body, Case, End, Exchange, Filter, GAP, Request, Scene};
+use crate::case::{Answer, Body, Case, End, Exchange, GAP, Request, Scene};
 use crate::envoy::{CALL, CALLS, PATIENCE};
 use crate::trace::{Line, Names, Trace};
 
@@ -67,12 +66,6 @@ pub(crate) fn run(scene: &Scene, names: &Names) -> Vec<Trace> {
 
 fn setup(scene: &Scene, guest: &Guest, names: &Names) -> Setup {
     let endpoints = ["a", "b", "dead"].map(|name| names.address(name).to_string());
-    let policy = |filter: &Filter| match filter.policy {
-        FailurePolicy::Unset => proxy::FailurePolicy::Unset,
-        FailurePolicy::Reload => proxy::FailurePolicy::Reload,
-        FailurePolicy::Open => proxy::FailurePolicy::Open,
-        FailurePolicy::OpenInFlight => proxy::FailurePolicy::OpenInFlight,
-    };
     let first = scene.downstream.first().or(scene.upstream.first()).expect("a filter");
     let mut setup = Setup::new(guest).vm_id(first.vm_id).vm_configuration(scene.vm_configuration);
     setup = setup.workers(scene.workers as usize).cluster("endpoints", endpoints).call_cluster(CALLS);
@@ -81,7 +74,7 @@ fn setup(scene: &Scene, guest: &Guest, names: &Names) -> Setup {
         .route_names("ours", "all")
         .steering_header("x-endpoint", false)
         .timeout(scene.timeout);
-    setup = setup.failure_policy(policy(first));
+    setup = setup.failure_policy(first.policy);
     setup = setup.retries(Retries { limit: scene.retries, backoff: Duration::from_millis(2), ..Retries::default() });
     if let Some(timeout) = scene.per_try_timeout {
         setup = setup.per_try_timeout(timeout);

@@ -4,6 +4,8 @@
 
 #[path = "../filter_bed/mod.rs"]
 mod filter_bed;
+#[path = "../pool_metrics/mod.rs"]
+mod pool_metrics;
 
 mod admin;
 mod circuits;

@@ -2,8 +2,8 @@
 
 use super::{MS, TICK, load, settled, setup};
 use crate::filter_bed::{address, picker};
+use crate::pool_metrics::expected;
 use plimsoll_host_tests::host::proxy::{Behaviour, Proxy};
-use plimsoll_snapshot::{CircuitState, Snapshot};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,30 +11,6 @@ use std::time::Duration;
 /// A flush period.
 const FLUSHED: Duration = Duration::from_millis(1_100);
 const PREFIX: &str = "plimsoll.pool.demo";
-
-/// What the metrics should be, by the snapshot of a pool at rest. Counters that never counted are not defined.
-fn expected(snapshot: &Snapshot) -> BTreeMap<String, u64> {
-    let pool = &snapshot.pools[0];
-    let eligible = pool.endpoints.iter().filter(|endpoint| endpoint.circuit.state == CircuitState::Closed).count();
-    let mut metrics = BTreeMap::from([
-        (format!("{PREFIX}.picks"), pool.picks),
-        (format!("{PREFIX}.requests"), pool.requests),
-        (format!("{PREFIX}.failures"), pool.failures),
-        (format!("{PREFIX}.in_flight"), 0),
-        (format!("{PREFIX}.endpoints"), pool.endpoints.len() as u64),
-        (format!("{PREFIX}.eligible"), eligible as u64),
-    ]);
-    for endpoint in &pool.endpoints {
-        let prefix = format!("{PREFIX}.endpoint.{}", endpoint.id);
-        metrics.insert(format!("{prefix}.requests"), endpoint.requests);
-        metrics.insert(format!("{prefix}.in_flight"), 0);
-        metrics.insert(format!("{prefix}.ejected"), u64::from(endpoint.circuit.state != CircuitState::Closed));
-        if endpoint.failures > 0 {
-            metrics.insert(format!("{prefix}.failures"), endpoint.failures);
-        }
-    }
-    metrics
-}
 
 fn found(proxy: &Proxy) -> BTreeMap<String, u64> {
     let store = proxy.world().store();
@@ -53,7 +29,7 @@ fn metrics_equal_the_snapshot() {
         proxy.run_for(FLUSHED);
         let snapshot = settled(&mut proxy);
         assert_eq!(snapshot.pools[0].ejected, 1, "{workers} workers");
-        assert_eq!(found(&proxy), expected(&snapshot), "{workers} workers");
+        assert_eq!(found(&proxy), expected(PREFIX, &snapshot), "{workers} workers");
     }
 }
 

@@ -47,7 +47,8 @@ pub(super) fn serve(
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     for module in MODULES {
         link_environment(linker, module)?;
-        link_clock_and_chance(linker, module)?;
+        link_clock(linker, module)?;
+        link_chance_and_waiting(linker, module)?;
         link_output(linker, module)?;
     }
     Ok(())
@@ -88,7 +89,7 @@ fn link_environment(linker: &mut Linker<VmState>, module: &str) -> wasmtime::Res
     Ok(())
 }
 
-fn link_clock_and_chance(linker: &mut Linker<VmState>, module: &str) -> wasmtime::Result<()> {
+fn link_clock(linker: &mut Linker<VmState>, module: &str) -> wasmtime::Result<()> {
     linker.func_wrap(
         module,
         HostCall::ClockTimeGet.name(),
@@ -115,6 +116,10 @@ fn link_clock_and_chance(linker: &mut Linker<VmState>, module: &str) -> wasmtime
             Ok(errno::SUCCESS)
         })
     })?;
+    Ok(())
+}
+
+fn link_chance_and_waiting(linker: &mut Linker<VmState>, module: &str) -> wasmtime::Result<()> {
     linker.func_wrap(module, HostCall::RandomGet.name(), |caller: Guest<'_>, at: u32, size: u32| {
         serve(caller, HostCall::RandomGet, |call| {
             call.note(|| size.to_string());

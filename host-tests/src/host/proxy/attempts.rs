@@ -227,12 +227,6 @@ impl Core {
                 self.pass(key, Side::Response, 0, last);
             }
             FromUpstream::Cut if answered => self.cut(id, number, status),
-            FromUpstream::Cut => {
-                // An upstream filter holds the answer back: to the router it has not begun.
-                let details = "upstream_reset_before_response_started{protocol_error}";
-                let reply = self.broken(id, 502, flags::CUT, details, "protocol error");
-                self.attempt_failed(id, number, (AttemptEnd::Truncated(status), Failed::Reset), &reply);
-            }
             FromUpstream::Refused => {
                 self.inform(id, |info| info.failure.set(REFUSED));
                 let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
@@ -244,10 +238,12 @@ impl Core {
                 let reply = self.broken(id, 503, flags::RESET, details, "connection termination");
                 self.attempt_failed(id, number, (AttemptEnd::Reset, Failed::Reset), &reply);
             }
-            FromUpstream::Garbage => {
+            // Cut while an upstream filter holds the answer back: to the router it has not begun.
+            FromUpstream::Garbage | FromUpstream::Cut => {
+                let end = if what == FromUpstream::Cut { AttemptEnd::Truncated(status) } else { AttemptEnd::Reset };
                 let details = "upstream_reset_before_response_started{protocol_error}";
                 let reply = self.broken(id, 502, flags::CUT, details, "protocol error");
-                self.attempt_failed(id, number, (AttemptEnd::Reset, Failed::Reset), &reply);
+                self.attempt_failed(id, number, (end, Failed::Reset), &reply);
             }
             FromUpstream::PerTryTimeout if answered => {}
             FromUpstream::PerTryTimeout => self.per_try_timeout(id, number),
@@ -256,10 +252,14 @@ impl Core {
 
     /// Known with the last byte, and only then.
     fn tell_latency(&self, id: RequestId, number: u32) {
-        let now = self.world.elapsed();
-        let started = self.exchange(id, |exchange| exchange.attempts.get(number as usize - 1).map(|a| a.started));
-        let took = now.saturating_sub(started.flatten().unwrap_or(now));
+        let took = self.took(id, number);
         self.inform(id, |info| info.latency.set(Some(took)));
+    }
+
+    /// Since an attempt started.
+    fn took(&self, id: RequestId, number: u32) -> Duration {
+        let started = self.exchange(id, |exchange| Some(exchange.attempts.get(number as usize - 1)?.started));
+        started.flatten().map_or(Duration::ZERO, |started| self.world.elapsed().saturating_sub(started))
     }
 
     /// A piece of the answer has passed the upstream filters.
@@ -279,14 +279,11 @@ impl Core {
         }
     }
 
-    fn answer_begins(&self, id: RequestId, number: u32, headers: Headers, end: bool) {
+    fn answer_begins(&self, id: RequestId, number: u32, mut headers: Headers, end: bool) {
         let status = headers.text(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
         let failed = self.exchange(id, |exchange| exchange.policy.wants_retry(Failed::Status(status))) == Some(true);
-        let others = self.exchange(id, |exchange| {
-            let others = exchange.live.iter().map(|live| live.number).filter(|other| *other != number);
-            others.collect::<Vec<_>>()
-        });
-        let others = others.unwrap_or_default();
+        let mut others = self.live_numbers(id);
+        others.retain(|other| *other != number);
         let waits = !others.is_empty() || self.retries_are_pending(id);
         if failed && (self.may_retry(id, Failed::Status(status)) || waits) {
             self.end_attempt(id, number, AttemptEnd::Status(status));
@@ -303,11 +300,7 @@ impl Core {
         if end {
             self.end_attempt(id, number, AttemptEnd::Status(status));
         }
-        let took =
-            self.exchange(id, |exchange| exchange.attempts.get(number as usize - 1).map(|a| a.started)).flatten();
-        let took = took.map_or(Duration::ZERO, |started| self.world.elapsed().saturating_sub(started));
-        let mut headers = headers;
-        headers.replace(SERVICE_TIME_HEADER, took.as_millis().to_string());
+        headers.replace(SERVICE_TIME_HEADER, self.took(id, number).as_millis().to_string());
         self.respond(id, headers, end, Source::Upstream);
     }
 

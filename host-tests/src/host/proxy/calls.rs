@@ -7,7 +7,8 @@ use super::attempts::SERVICE_TIME_HEADER;
 use super::chain::Key;
 use super::events::{Event, OfVm};
 use super::model::CallAnswer;
-use crate::host::{Action, Headers, HttpCall, HttpReply};
+use super::replies::LATE;
+use crate::host::{Action, HttpCall, HttpReply};
 
 /// An HTTP call that nobody answered yet.
 pub(super) struct PendingCall {
@@ -44,7 +45,7 @@ impl Core {
             let Some(to) = self.slots.iter().position(|place| place.name == owner.vm) else { continue };
             let what = OfVm::QueueReady { root: owner.root, queue: owner.queue };
             let event = Event::OfVm { slot: to, epoch: self.slots[to].epoch(), what };
-            self.events.borrow_mut().schedule(self.world.now_ns(), self.slots[to].thread, event);
+            self.schedule(self.slots[to].thread, Duration::ZERO, event);
         }
     }
 
@@ -82,21 +83,15 @@ impl Core {
         };
         self.calls.borrow_mut().push(PendingCall { slot, call, reply });
         if let Some((after, late)) = due {
-            let at = self.world.now_ns() + after.as_nanos() as u64;
             let event = Event::OfVm { slot, epoch: self.slots[slot].epoch(), what: OfVm::CallAnswer { token, late } };
-            self.events.borrow_mut().schedule(at, thread, event);
+            self.schedule(thread, after, event);
         }
     }
 
     /// A scripted answer, or the timeout's.
     pub(super) fn call_due(&self, slot: usize, token: u32, late: bool) {
         let reply = if late {
-            // As Envoy words it.
-            let body = b"upstream request timeout".to_vec();
-            let mut headers = Headers::response(504);
-            headers.add("content-length", body.len().to_string());
-            headers.add("content-type", "text/plain");
-            Some(HttpReply { headers, body, ..HttpReply::default() })
+            Some(CallAnswer::of_the_router(504, 0, LATE).reply)
         } else {
             let mut calls = self.calls.borrow_mut();
             let call = calls.iter_mut().find(|pending| pending.slot == slot && pending.call.token == token);

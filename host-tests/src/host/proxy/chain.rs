@@ -142,38 +142,32 @@ impl Core {
     }
 
     fn through_headers(&self, key: Key, index: usize, side: Side, headers: Headers, end: bool) -> Option<Piece> {
-        let map = headers_of(side);
         let spare = self.may_bypass(key, index)?.then(|| headers.clone());
         let called = self.callback(key, index, |vm, context| match side {
             Side::Request => vm.request_headers(context, headers, end),
             Side::Response => vm.response_headers(context, headers, end),
         });
-        let (flow, stopped) = match called {
+        let flow = match called {
             Called::Gone => return None,
             Called::Bypass => return Some(Piece::Headers(spare?, end)),
-            Called::Done(flow, stopped) => (flow, stopped),
+            Called::Done(flow) => flow,
         };
         let (slot, context) = self.filter(key, index, |filter| {
             let held = &mut filter.held[side as usize];
-            if stopped || flow == Flow::Pause {
+            if flow == Flow::Pause {
                 (held.hold, held.headers, held.end) = (Hold::All, true, end);
             }
             (filter.slot, filter.context)
         })?;
-        if stopped || flow == Flow::Pause {
-            self.run_actions(slot);
-            return None;
-        }
-        let changed = self.vm(slot, |vm| vm.map(context, map));
-        self.run_actions(slot);
-        self.chain(key, |_| ())?;
+        let changed = self.vm(slot, |vm| vm.map(context, headers_of(side)));
+        self.settle(key, index, side, flow, false)?;
         Some(Piece::Headers(changed, end))
     }
 
     fn through_data(&self, key: Key, index: usize, side: Side, data: Vec<u8>, end: bool) -> Option<Piece> {
-        let (buffered, context) = self.filter(key, index, |filter| {
+        let (buffered, slot, context) = self.filter(key, index, |filter| {
             let held = &mut filter.held[side as usize];
-            (if held.hold == Hold::Body { held.body.take() } else { None }, filter.context)
+            (if held.hold == Hold::Body { held.body.take() } else { None }, filter.slot, filter.context)
         })?;
         let holding = buffered.is_some();
         let mut seen = buffered.unwrap_or_default();
@@ -183,38 +177,26 @@ impl Core {
             Side::Request => vm.request_body(context, seen, end),
             Side::Response => vm.response_body(context, seen, end),
         });
-        let (flow, stopped, mut body) = match called {
+        let (flow, mut body) = match called {
             Called::Gone => return None,
-            Called::Bypass => (Flow::Continue, false, spare?),
-            Called::Done(flow, stopped) => {
-                let slot = self.filter(key, index, |filter| filter.slot)?;
-                let body = self.vm(slot, |vm| vm.stream(context).map(|stream| stream.body(side).to_vec()));
-                (flow, stopped, body.unwrap_or_default())
-            }
+            Called::Bypass => (Flow::Continue, spare?),
+            Called::Done(flow) => (flow, self.body(slot, context, side).unwrap_or_default()),
         };
-        let slot = self.filter(key, index, |filter| filter.slot)?;
         // Written in the last callback of the body, where there were none.
         let trailers = if end { self.vm(slot, |vm| vm.map(context, trailers_of(side))) } else { Headers::new() };
         let trailers = Some(trailers).filter(|trailers| !trailers.is_empty());
         self.filter(key, index, |filter| {
             let held = &mut filter.held[side as usize];
             held.end |= end;
-            if stopped || flow == Flow::Pause || holding {
+            if flow == Flow::Pause || holding {
                 (held.hold, held.body) = (Hold::Body, Some(std::mem::take(&mut body)));
                 held.trailers = trailers.clone();
             }
         })?;
-        self.run_actions(slot);
-        if stopped || flow == Flow::Pause {
-            return None;
-        }
-        if holding {
-            self.resume(key, index, side);
-            return None;
-        }
-        let len = self.chain(key, |chain| chain.len())?;
+        self.settle(key, index, side, flow, holding)?;
         match trailers {
             Some(trailers) => {
+                let len = self.chain(key, |chain| chain.len())?;
                 self.pass(key, side, place(len, side, index) + 1, Piece::Data(body, false));
                 self.chain(key, |_| Piece::Trailers(trailers))
             }
@@ -223,7 +205,7 @@ impl Core {
     }
 
     fn through_trailers(&self, key: Key, index: usize, side: Side, trailers: Headers) -> Option<Piece> {
-        let map = trailers_of(side);
+        let (slot, context) = self.filter(key, index, |filter| (filter.slot, filter.context))?;
         let spare = self.may_bypass(key, index)?.then(|| trailers.clone());
         let held_body = self.filter(key, index, |filter| filter.held[side as usize].body.take()).flatten();
         let lent = held_body.clone();
@@ -241,38 +223,46 @@ impl Core {
             flow
         });
         if let Some(body) = held_body {
-            let changed = self.filter(key, index, |filter| (filter.slot, filter.context));
-            let changed = changed.and_then(|(slot, context)| {
-                self.vm(slot, |vm| vm.stream(context).map(|stream| stream.body(side).to_vec()))
-            });
-            self.filter(key, index, |filter| filter.held[side as usize].body = Some(changed.unwrap_or(body)));
+            let changed = self.body(slot, context, side).unwrap_or(body);
+            self.filter(key, index, |filter| filter.held[side as usize].body = Some(changed));
         }
-        let (flow, stopped) = match called {
+        let flow = match called {
             Called::Gone => return None,
             Called::Bypass => return Some(Piece::Trailers(spare?)),
-            Called::Done(flow, stopped) => (flow, stopped),
+            Called::Done(flow) => flow,
         };
-        let (slot, context) = self.filter(key, index, |filter| (filter.slot, filter.context))?;
-        let changed = self.vm(slot, |vm| vm.map(context, map));
+        let changed = self.vm(slot, |vm| vm.map(context, trailers_of(side)));
         let holding = self.filter(key, index, |filter| {
             let held = &mut filter.held[side as usize];
             let holding = held.hold == Hold::Body;
-            if stopped || flow == Flow::Pause || holding {
+            if flow == Flow::Pause || holding {
                 (held.trailers, held.end) = (Some(changed.clone()), true);
                 held.hold = if holding { Hold::Body } else { Hold::Trailers };
             }
             holding
         })?;
+        self.settle(key, index, side, flow, holding)?;
+        Some(Piece::Trailers(changed))
+    }
+
+    /// A body as the guest left it.
+    fn body(&self, slot: usize, context: u32, side: Side) -> Option<Vec<u8>> {
+        self.vm(slot, |vm| vm.stream(context).map(|stream| stream.body(side).to_vec()))
+    }
+
+    /// After a callback: does what the guest asked for in it, and lets go what the filter held if it goes on now.
+    /// `None` if the piece of the callback goes no further by itself.
+    fn settle(&self, key: Key, index: usize, side: Side, flow: Flow, holding: bool) -> Option<()> {
+        let slot = self.filter(key, index, |filter| filter.slot)?;
         self.run_actions(slot);
-        if stopped || flow == Flow::Pause {
+        if flow == Flow::Pause {
             return None;
         }
         if holding {
             self.resume(key, index, side);
             return None;
         }
-        self.chain(key, |_| ())?;
-        Some(Piece::Trailers(changed))
+        self.chain(key, |_| ())
     }
 
     /// A filter lets go what it holds: headers to the next filter, then body and trailers; those that it has not seen
@@ -321,7 +311,9 @@ impl Core {
             run(vm, context)
         });
         match flow {
-            Some(flow) => Called::Done(flow, self.vm(slot, |vm| vm.has_answered())),
+            // Whatever it returned: a stream that the guest answered itself goes no further.
+            Some(_) if self.vm(slot, |vm| vm.has_answered()) => Called::Done(Flow::Pause),
+            Some(flow) => Called::Done(flow),
             None if policy == FailurePolicy::OpenInFlight => Called::Bypass,
             None => {
                 self.fail_stream(key);
@@ -379,8 +371,8 @@ impl Creation {
 
 /// What came of calling a filter.
 enum Called {
-    /// What it wants, and whether it answered the request itself.
-    Done(Flow, bool),
+    /// What it wants.
+    Done(Flow),
     /// Its VM is dead and its policy lets streams go on without it.
     Bypass,
     /// The stream has ended.

@@ -190,7 +190,7 @@ impl Core {
         let Some((thread, event)) = popped else { return };
         match event {
             Event::Arrive { id, request } => self.accept(id, thread, *request),
-            Event::Piece { id, at } => self.request_piece(id, at),
+            Event::Pieces { id } => self.request_pieces(id),
             Event::Upstream { id, attempt, what } => self.hear_upstream(id, attempt, what),
             Event::Retry { id } => self.retry_due(id),
             Event::Timeout { id } => self.time_out(id),

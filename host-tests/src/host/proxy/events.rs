@@ -37,10 +37,9 @@ pub(super) enum Event {
         id: RequestId,
         request: Box<Request>,
     },
-    /// A piece of the request's body, or after the last its end.
-    Piece {
+    /// The next piece of the request's body, or after the last its end.
+    Pieces {
         id: RequestId,
-        at: usize,
     },
     Upstream {
         id: RequestId,

@@ -140,7 +140,7 @@ impl Core {
         self.exchanges.borrow_mut().insert(id, Box::new(exchange));
         self.pass(Key::Down(id), Side::Request, 0, Piece::Headers(headers, headers_only));
         if !headers_only {
-            self.request_piece(id, 0);
+            self.request_pieces(id);
         }
     }
 
@@ -173,27 +173,31 @@ impl Core {
         self.outcomes.borrow_mut().insert(id, outcome);
     }
 
-    /// The client sends the next piece of its body; after the last one, the end.
-    pub(super) fn request_piece(&self, id: RequestId, at: usize) {
-        let taken = self.exchange(id, |exchange| {
-            let piece = exchange.unsent.pop();
-            let trailers = if piece.is_none() { exchange.unsent_trailers.take() } else { None };
-            (piece, trailers, exchange.gap, exchange.thread)
-        });
-        let Some((piece, trailers, gap, thread)) = taken else { return };
-        if let Some(data) = &piece {
-            self.inform(id, |info| info.received.set(info.received.get() + data.len() as u64));
-        }
-        let (piece, more) = match (piece, trailers) {
-            (Some(data), _) => (Piece::Data(data, false), true),
-            (None, Some(trailers)) => (Piece::Trailers(trailers), false),
-            (None, None) => (Piece::Data(Vec::new(), true), false),
-        };
-        self.pass(Key::Down(id), Side::Request, 0, piece);
-        match (more, gap.is_zero()) {
-            (true, true) => self.request_piece(id, at + 1),
-            (true, false) => self.schedule(thread, gap, Event::Piece { id, at: at + 1 }),
-            _ => {}
+    /// The client sends its body: all of it, or the next piece if it takes its time; after the last one, the end.
+    pub(super) fn request_pieces(&self, id: RequestId) {
+        loop {
+            let taken = self.exchange(id, |exchange| {
+                let piece = exchange.unsent.pop();
+                let trailers = if piece.is_none() { exchange.unsent_trailers.take() } else { None };
+                (piece, trailers, exchange.gap, exchange.thread)
+            });
+            let Some((piece, trailers, gap, thread)) = taken else { return };
+            let more = piece.is_some();
+            let piece = match (piece, trailers) {
+                (Some(data), _) => {
+                    self.inform(id, |info| info.received.set(info.received.get() + data.len() as u64));
+                    Piece::Data(data, false)
+                }
+                (None, Some(trailers)) => Piece::Trailers(trailers),
+                (None, None) => Piece::Data(Vec::new(), true),
+            };
+            self.pass(Key::Down(id), Side::Request, 0, piece);
+            if !more {
+                return;
+            }
+            if !gap.is_zero() {
+                return self.schedule(thread, gap, Event::Pieces { id });
+            }
         }
     }
 
@@ -245,8 +249,7 @@ impl Core {
         if first {
             return self.start_attempt(id);
         }
-        let live = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect::<Vec<_>>());
-        for number in live.unwrap_or_default() {
+        for number in self.live_numbers(id) {
             self.pass(Key::Up(id, number), Side::Request, 0, piece.clone());
         }
     }
@@ -264,8 +267,9 @@ impl Core {
         if let Piece::Headers(headers, _) = &piece
             && headers.get(":status").is_none()
         {
-            let details = b"missing required header: :status".to_vec();
-            let local = LocalResponse { status: 502, body: details.clone(), details, ..LocalResponse::default() };
+            let (details, body) = (b"missing_required_header:_:status", b"missing required header: :status");
+            let (details, body) = (details.to_vec(), body.to_vec());
+            let local = LocalResponse { status: 502, body, details, ..LocalResponse::default() };
             return self.filter_reply(id, local);
         }
         let ended = self.exchange(id, |exchange| match piece {
@@ -293,8 +297,13 @@ impl Core {
 
     /// Ends all attempts under way.
     pub(super) fn end_attempts(&self, id: RequestId, end: AttemptEnd) {
-        let live = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect::<Vec<_>>());
-        live.unwrap_or_default().into_iter().for_each(|number| self.end_attempt(id, number, end));
+        self.live_numbers(id).into_iter().for_each(|number| self.end_attempt(id, number, end));
+    }
+
+    /// The numbers of the attempts under way.
+    pub(super) fn live_numbers(&self, id: RequestId) -> Vec<u32> {
+        let numbers = self.exchange(id, |exchange| exchange.live.iter().map(|live| live.number).collect());
+        numbers.unwrap_or_default()
     }
 
     /// A filter, or the proxy at its end, resets the stream.

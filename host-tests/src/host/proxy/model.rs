@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::replies::{broken_off, complete_headers};
 use crate::host::{Headers, HttpCall, HttpReply, Rng};
 
 /// Names a request within one proxy; counts from 1.
@@ -252,18 +253,19 @@ impl CallAnswer {
 
     /// A connection that is refused or breaks before the headers: Envoy makes a 503 of it.
     pub fn unreachable(after_ms: u64) -> Self {
-        Self::of_the_router(503, after_ms, "connection termination")
+        Self::of_the_router(503, after_ms, &broken_off(false, "connection termination"))
     }
 
     /// Something that is no HTTP: Envoy makes a 502 of it.
     pub fn garbage(after_ms: u64) -> Self {
-        Self::of_the_router(502, after_ms, "protocol error")
+        Self::of_the_router(502, after_ms, &broken_off(false, "protocol error"))
     }
 
-    fn of_the_router(status: u16, after_ms: u64, reason: &str) -> Self {
-        let text = format!("upstream connect error or disconnect/reset before headers. reset reason: {reason}");
-        let answer = Self::status(status, after_ms).header("content-length", text.len().to_string());
-        Self { of_an_endpoint: false, ..answer.header("content-type", "text/plain").body(text) }
+    /// What the router says instead of an endpoint.
+    pub(super) fn of_the_router(status: u16, after_ms: u64, text: &str) -> Self {
+        let mut answer = Self::status(status, after_ms).body(text);
+        complete_headers(&mut answer.reply.headers, text.as_bytes());
+        Self { of_an_endpoint: false, ..answer }
     }
 
     /// A body that breaks off: the guest gets nothing at all, not even headers.

@@ -58,8 +58,7 @@ impl Core {
     /// A filter answers by itself. The attempts under way end first. Once an answer has begun, it is cut off if the
     /// client has its headers, else replaced without passing the filters again.
     pub(super) fn filter_reply(&self, id: RequestId, local: LocalResponse) {
-        // As Envoy makes a word of the details.
-        let details = String::from_utf8_lossy(&local.details).replace(char::is_whitespace, "_");
+        let details = String::from_utf8_lossy(&local.details).into_owned();
         let Some((begun, sent)) = self.exchange(id, |exchange| (exchange.source.is_some(), exchange.answer.is_some()))
         else {
             return;
@@ -113,8 +112,14 @@ impl Core {
     }
 }
 
+/// Envoy's words for an exchange that broke off before the answer.
+pub(super) fn broken_off(retried: bool, reason: &str) -> String {
+    let how = if retried { "retried and the latest reset reason" } else { "reset reason" };
+    format!("upstream connect error or disconnect/reset before headers. {how}: {reason}")
+}
+
 /// Envoy says of its own answers how long they are and that they are text, unless a type is given.
-fn complete_headers(headers: &mut Headers, body: &[u8]) {
+pub(super) fn complete_headers(headers: &mut Headers, body: &[u8]) {
     if !body.is_empty() {
         headers.add("content-length", body.len().to_string());
         if headers.get("content-type").is_none() {

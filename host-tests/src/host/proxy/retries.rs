@@ -6,7 +6,7 @@ use super::Core;
 use super::events::Event;
 use super::model::{AttemptEnd, RequestId};
 use super::policy::Failed;
-use super::replies::{LATE, RouterReply, flags};
+use super::replies::{LATE, RouterReply, broken_off, flags};
 
 impl Core {
     /// The router's answer for an attempt that broke off before its answer.
@@ -19,9 +19,7 @@ impl Core {
         reason: &str,
     ) -> RouterReply {
         let retried = self.info(id).is_some_and(|info| info.attempts.get() > 1);
-        let how = if retried { "retried and the latest reset reason" } else { "reset reason" };
-        let body = format!("upstream connect error or disconnect/reset before headers. {how}: {reason}").into();
-        RouterReply { status, flags, details, body }
+        RouterReply { status, flags, details, body: broken_off(retried, reason).into() }
     }
 
     pub(super) fn per_try_timeout(&self, id: RequestId, number: u32) {

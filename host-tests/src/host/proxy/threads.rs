@@ -4,6 +4,7 @@
 //! wrote to shared data and metrics stays. An update adds a root to each VM; the old root ticks until it is drained.
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::time::Duration;
 
 use super::Core;
 use super::events::{Event, OfVm};
@@ -83,10 +84,10 @@ impl Core {
     pub(super) fn add_plugins(&self, links: &[&Link]) -> Result<(), StartError> {
         links.iter().try_for_each(|link| self.add_to_main(link))?;
         for thread in 1..self.busy.len() {
-            let delay = self.preemptor.borrow_mut().start_delay_ns();
+            let delay = Duration::from_nanos(self.preemptor.borrow_mut().start_delay_ns());
             for link in links {
                 let event = Event::Start { group: link.group, plugin: Box::new(link.plugin.clone()) };
-                self.events.borrow_mut().schedule(self.world.now_ns() + delay, thread, event);
+                self.schedule(thread, delay, event);
             }
         }
         while self.events.borrow().has_starts() {
@@ -129,9 +130,8 @@ impl Core {
         place.roots.borrow_mut().push((plugin.root_id.clone(), root));
         place.loaded_ns.set(self.world.now_ns());
         if let Some(root) = before {
-            let until = self.world.now_ns().saturating_add(self.setup.drain.as_nanos() as u64);
             let drain = Event::OfVm { slot, epoch: place.epoch(), what: OfVm::Drain { root } };
-            self.events.borrow_mut().schedule(until, place.thread, drain);
+            self.schedule(place.thread, self.setup.drain, drain);
         }
         self.run_actions(slot);
         Ok(root)

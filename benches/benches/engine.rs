@@ -21,7 +21,7 @@ impl Bed {
             address: format!("10.0.{}.{}:8000", index / 250, index % 250),
             id: index.to_string(),
             weight: 1 + index as u32 % 3,
-            zone: None,
+            ..EndpointConfig::default()
         };
         let endpoints = (0..size).map(endpoint).collect();
         let pool = Pool::new(PoolConfig { strategy, endpoints, ..PoolConfig::default() });

@@ -8,7 +8,7 @@ use core::time::Duration;
 pub const MAX_CANDIDATES: usize = 16;
 
 /// How an endpoint is chosen among the eligible ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Strategy {
     /// In turn, by weight, evenly spread.
     RoundRobin,
@@ -20,11 +20,33 @@ pub enum Strategy {
     /// it steers around slow endpoints without being told what slow is.
     #[default]
     PeakEwma,
+    /// The one with the lowest recent mean latency times requests under way per weight: of all in a small pool, of a few
+    /// by chance in a large one.
+    LeastResponseTime,
+    /// Hot or cold by requests under way, then by latency at that load (Prequal, NSDI 2024, on passive data).
+    /// Experimental.
+    Hcl,
+    /// By the request's key through a Maglev table (Eisenbud et al., NSDI 2016).
+    Maglev,
+    /// By the request's key on a ketama ring (Karger et al. 1997; libketama).
+    RingHash,
+    /// By the range that the request's key lies in.
+    Range,
 }
 
 impl Strategy {
     /// All strategies.
-    pub const ALL: [Self; 4] = [Self::RoundRobin, Self::Random, Self::LeastRequest, Self::PeakEwma];
+    pub const ALL: [Self; 9] = [
+        Self::RoundRobin,
+        Self::Random,
+        Self::LeastRequest,
+        Self::PeakEwma,
+        Self::LeastResponseTime,
+        Self::Hcl,
+        Self::Maglev,
+        Self::RingHash,
+        Self::Range,
+    ];
 
     /// The name in configuration and snapshot.
     #[must_use]
@@ -34,7 +56,18 @@ impl Strategy {
             Self::Random => "random",
             Self::LeastRequest => "least_request",
             Self::PeakEwma => "peak_ewma",
+            Self::LeastResponseTime => "least_response_time",
+            Self::Hcl => "hcl",
+            Self::Maglev => "maglev",
+            Self::RingHash => "ring_hash",
+            Self::Range => "range",
         }
+    }
+
+    /// It needs the request's key.
+    #[must_use]
+    pub fn is_keyed(self) -> bool {
+        matches!(self, Self::Maglev | Self::RingHash | Self::Range)
     }
 }
 
@@ -63,6 +96,23 @@ pub struct PoolConfig {
     pub panic_threshold_percent: u32,
     /// Attempts in the window below which an endpoint's score is unknown. Default 10.
     pub minimum_samples: u32,
+    /// For the strategies `maglev` and `ring_hash`.
+    pub hashing: HashingConfig,
+    /// For the strategy `range`: sorted, not overlapping.
+    pub ranges: Vec<KeyRange>,
+    /// Names of the metadata that requests may select endpoints by; a request names a value for each, see
+    /// [`crate::subset_key`]. Default none.
+    pub subset_keys: Vec<String>,
+    /// What becomes of a request that no range or subset fits.
+    pub no_match: NoMatch,
+    /// The zone to prefer, most often the proxy's own. Default none: zones are only shown.
+    pub prefer_zone: Option<String>,
+    /// A tier or a zone keeps all of its traffic while the healthy part of its weight times this factor is at least 1;
+    /// below that the rest spills over. At least 1. Default 1.4, as in Envoy: it may lose two in seven.
+    pub overprovisioning: f64,
+    /// How long the share of an endpoint that is new or has recovered grows until it is whole; zero for at once.
+    /// Default 10 s: caches and connection pools are warm by then.
+    pub ramp: Duration,
 }
 
 impl Default for PoolConfig {
@@ -78,8 +128,65 @@ impl Default for PoolConfig {
             max_ejected_percent: 50,
             panic_threshold_percent: 50,
             minimum_samples: 10,
+            hashing: HashingConfig::default(),
+            ranges: Vec::new(),
+            subset_keys: Vec::new(),
+            no_match: NoMatch::default(),
+            prefer_zone: None,
+            overprovisioning: 1.4,
+            ramp: Duration::from_secs(10),
         }
     }
+}
+
+/// How keys are spread over endpoints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HashingConfig {
+    /// Slots of the Maglev table, a prime above the number of endpoints. Default `None`: the least of 65,537, 655,373 and
+    /// 1,000,003 with a hundred slots for each endpoint, which keeps the shares within 1 to 2 %.
+    pub table_size: Option<u32>,
+    /// Points on the ring for each unit of weight, 1 to 1000. Default 160, as libketama has: a share's standard deviation
+    /// is about 1/√points of it.
+    pub points: u32,
+    /// Bounded load (Mirrokni et al. 2018): no endpoint gets more than this times its fair part of all requests under way,
+    /// above 1; the next one for that key takes the rest. Default `None`: unbounded.
+    pub bound: Option<f64>,
+}
+
+impl Default for HashingConfig {
+    fn default() -> Self {
+        Self { table_size: None, points: 160, bound: None }
+    }
+}
+
+/// A range of keys and who serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first key in it; `None`: from the lowest.
+    pub from: Option<KeyBound>,
+    /// The first key after it; `None`: to the highest.
+    pub to: Option<KeyBound>,
+    /// Positions of its endpoints in [`PoolConfig::endpoints`], at least one. Among several, `peak_ewma` decides.
+    pub endpoints: Vec<u32>,
+}
+
+/// An end of a range. All ends of a pool's ranges are of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyBound {
+    /// Keys are whole numbers in decimal.
+    Number(i64),
+    /// Keys are texts, in the order of their bytes.
+    Text(Vec<u8>),
+}
+
+/// What becomes of a request that no range or subset fits, or that has no key where one is needed for that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoMatch {
+    /// Any endpoint may serve it. The default: an answer is better than none.
+    #[default]
+    Any,
+    /// It is refused.
+    Refuse,
 }
 
 impl PoolConfig {
@@ -103,8 +210,28 @@ pub struct EndpointConfig {
     pub id: String,
     /// Share of the traffic relative to the others, 1 to 1000.
     pub weight: u32,
-    /// Zone, for people.
+    /// Zone, for people and for [`PoolConfig::prefer_zone`].
     pub zone: Option<String>,
+    /// Priority, 0 to 15: traffic goes to the lowest tier and spills to the next as that loses endpoints.
+    pub tier: u32,
+    /// Takes no new traffic but that of sessions that stick to it.
+    pub draining: bool,
+    /// What [`PoolConfig::subset_keys`] select by.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        Self {
+            address: String::new(),
+            id: String::new(),
+            weight: 1,
+            zone: None,
+            tier: 0,
+            draining: false,
+            metadata: Vec::new(),
+        }
+    }
 }
 
 /// When a circuit opens and closes.

@@ -29,6 +29,7 @@ mod endpoint;
 mod evidence;
 mod ewma;
 mod pool;
+mod request;
 mod rng;
 mod rotation;
 mod sampler;
@@ -36,9 +37,12 @@ mod score;
 mod time;
 
 pub use circuit::Proposal;
-pub use config::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig, Strategy};
+pub use config::{
+    CircuitConfig, EndpointConfig, HashingConfig, KeyBound, KeyRange, MAX_CANDIDATES, NoMatch, PoolConfig, Strategy,
+};
 pub use endpoint::address_key;
 pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refused, middle_us};
+pub use request::{Request, subset_key};
 pub use rng::Rng;
 pub use score::{Sample, score, status};
 pub use time::Time;

@@ -12,7 +12,7 @@ fn engine(strategy: Strategy, upstreams: usize, workers: usize) -> Subject {
         address: format!("10.0.0.1:{index}"),
         id: index.to_string(),
         weight: 1,
-        zone: None,
+        ..EndpointConfig::default()
     };
     let endpoints = (0..upstreams).map(endpoint).collect();
     let pool = PoolConfig { strategy, endpoints, candidates: 1, ..PoolConfig::default() };

@@ -9,6 +9,7 @@
 use super::Pool;
 use crate::config::{MAX_CANDIDATES, Strategy};
 use crate::endpoint::{Hot, LocalCircuit};
+use crate::request::Request;
 use crate::rng::Rng;
 use crate::time::Time;
 use alloc::vec::Vec;
@@ -105,11 +106,19 @@ impl Suspects {
 }
 
 impl Pool {
+    /// Chooses the endpoints for a request that says nothing about where it may go.
+    ///
+    /// # Errors
+    /// As [`Pool::pick_for`].
+    pub fn pick(&mut self, now: Time, rng: &mut Rng) -> Result<Candidates, Refused> {
+        self.pick_for(&Request::default(), now, rng)
+    }
+
     /// Chooses the endpoints for one request.
     ///
     /// # Errors
     /// [`Refused`] when no endpoint may be called: every one is ejected and the panic threshold is below that.
-    pub fn pick(&mut self, now: Time, rng: &mut Rng) -> Result<Candidates, Refused> {
+    pub fn pick_for(&mut self, request: &Request, now: Time, rng: &mut Rng) -> Result<Candidates, Refused> {
         if self.choice.outdated {
             self.rebuild_choice(rng);
         }
@@ -126,6 +135,10 @@ impl Pool {
             Strategy::Random => {}
             Strategy::LeastRequest => self.pick_by_load(&mut picked, rng),
             Strategy::PeakEwma => self.pick_by_latency(&mut picked, now, rng),
+            _ => {
+                let _ = request;
+                self.pick_by_load(&mut picked, rng);
+            }
         }
         self.fill(&mut picked, rng);
         if picked.as_slice().is_empty() {

@@ -26,7 +26,7 @@ pub(crate) fn weighted(strategy: Strategy, weights: &[u32]) -> PoolConfig {
         address: format!("10.0.{}.{}:8000", index / 250, index % 250),
         id: format!("e{index}"),
         weight: *weight,
-        zone: None,
+        ..EndpointConfig::default()
     };
     let endpoints = weights.iter().enumerate().map(endpoint).collect();
     PoolConfig { name: "test".into(), strategy, endpoints, ..PoolConfig::default() }

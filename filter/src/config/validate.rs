@@ -67,6 +67,7 @@ fn pool(node: &Node) -> Result<PoolSettings, String> {
         panic_threshold_percent: percent("panic_threshold_percent", defaults.panic_threshold_percent)?,
         minimum_samples: pool.or("minimum_samples", defaults.minimum_samples, |node| node.whole(1..=1_000_000))?,
         name,
+        ..PoolConfig::default()
     };
     if engine.detect_truncated {
         let at = pool.at("detect_truncated");
@@ -112,6 +113,7 @@ fn endpoints(node: &Node) -> Result<Vec<EndpointConfig>, String> {
             weight: endpoint.or("weight", 1, |node| node.whole(1..=1000))?,
             zone: endpoint.or("zone", None, |node| non_empty(node).map(|zone| Some(zone.to_owned())))?,
             address,
+            ..EndpointConfig::default()
         });
     }
     unique(accepted.iter().map(|endpoint| endpoint.id.as_str()), &node.path, "id")?;

@@ -12,6 +12,7 @@ mod fleet;
 mod report;
 mod run;
 mod scenario;
+pub mod statistics;
 mod upstream;
 
 pub use report::Report;

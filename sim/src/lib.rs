@@ -7,6 +7,7 @@
 mod agenda;
 mod balancer;
 mod dice;
+pub mod file;
 mod fleet;
 mod report;
 mod run;

@@ -9,18 +9,22 @@ use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig,
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-pub(crate) const DEFAULT_TICK: Duration = Duration::from_millis(100);
+/// How often workers exchange what they know, unless configured otherwise.
+pub const DEFAULT_TICK: Duration = Duration::from_millis(100);
 const MAX_POOLS: usize = 256;
 const MAX_ENDPOINTS: usize = 100_000;
 
+/// Keys of a whole configuration.
+pub(super) const ROOT_KEYS: [&str; 3] = ["role", "tick", "pools"];
+
 pub(super) fn accept(value: &Value) -> Result<Accepted, String> {
-    let root = Node::root(value).object(&["role", "tick", "pools"])?;
+    let root = Node::root(value).object(&ROOT_KEYS)?;
     let roles = [("picker", Role::Picker), ("observer", Role::Observer), ("admin", Role::Admin)];
     let role = root.or("role", Role::default(), |node| node.choice(&roles))?;
     if role != Role::Picker
         && let Some(node) = root.get("tick").or_else(|| root.get("pools"))
     {
-        return Err(format!("{}: only role picker has it; observer and admin use the picker's", node.path));
+        return Err(format!("{}: only role picker has it; observer and admin use the picker's", node.path()));
     }
     let ticks = Duration::from_millis(10)..=Duration::from_secs(1);
     let tick = root.or("tick", DEFAULT_TICK, |node| node.duration(ticks))?;
@@ -34,7 +38,7 @@ pub(super) fn accept(value: &Value) -> Result<Accepted, String> {
     Ok(Accepted { role, tick, pools, generation: 0 })
 }
 
-fn pool(node: &Node) -> Result<PoolSettings, String> {
+pub(super) fn pool(node: &Node) -> Result<PoolSettings, String> {
     let pool = node.object(&[
         "name",
         "cluster",
@@ -98,7 +102,7 @@ fn non_empty<'a>(node: &Node<'a>) -> Result<&'a str, String> {
 fn endpoints(node: &Node) -> Result<Vec<EndpointConfig>, String> {
     let list = node.list()?;
     if list.is_empty() || list.len() > MAX_ENDPOINTS {
-        return Err(format!("{}: {} given, allowed are 1 to {MAX_ENDPOINTS}", node.path, list.len()));
+        return Err(format!("{}: {} given, allowed are 1 to {MAX_ENDPOINTS}", node.path(), list.len()));
     }
     let mut keys = BTreeSet::new();
     let mut accepted = Vec::with_capacity(list.len());
@@ -116,7 +120,7 @@ fn endpoints(node: &Node) -> Result<Vec<EndpointConfig>, String> {
             ..EndpointConfig::default()
         });
     }
-    unique(accepted.iter().map(|endpoint| endpoint.id.as_str()), &node.path, "id")?;
+    unique(accepted.iter().map(|endpoint| endpoint.id.as_str()), node.path(), "id")?;
     Ok(accepted)
 }
 

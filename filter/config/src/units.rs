@@ -6,7 +6,8 @@ const NANOS: [(&str, u64); 4] =
     [("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)];
 
 /// Reads a duration such as `250ms`, `1.5s`, `10m`, `1h`.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at_checked(digits)?;
     let (_, nanos) = NANOS.iter().find(|(name, _)| *name == unit)?;
@@ -15,7 +16,8 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
 }
 
 /// Writes a duration so that it reads back alike, to the millisecond.
-pub(super) fn print(duration: Duration) -> String {
+#[must_use]
+pub fn print(duration: Duration) -> String {
     if duration.subsec_millis() == 0 {
         format!("{}s", duration.as_secs())
     } else {

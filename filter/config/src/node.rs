@@ -1,4 +1,5 @@
-//! Reading a JSON value with its path at hand, so that every error names key, value and what is allowed. Deriving the
+//! Reading a JSON value with its path at hand, so that every error names key, value and what is allowed; also for files
+//! of other programs, such as the simulator's scenarios. Deriving the
 //! reader (serde, with serde_path_to_error for the paths) said less and took a sixth of the whole `.wasm`.
 
 use super::units;
@@ -8,30 +9,44 @@ use core::time::Duration;
 use serde_json::{Map, Value};
 
 /// A value and where it stands.
-pub(super) struct Node<'a> {
+#[derive(Clone, Debug)]
+pub struct Node<'a> {
     value: &'a Value,
-    pub(super) path: String,
+    path: String,
 }
 
 /// An object all of whose keys are known.
-pub(super) struct Object<'a> {
+#[derive(Clone, Debug)]
+pub struct Object<'a> {
     map: &'a Map<String, Value>,
     path: String,
 }
 
 impl<'a> Node<'a> {
     /// The whole document.
-    pub(super) fn root(value: &'a Value) -> Self {
+    #[must_use]
+    pub fn root(value: &'a Value) -> Self {
         Self { value, path: String::new() }
     }
 
+    /// Where it stands, such as `pools[0].circuit.open_for`; empty for the whole document.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// An error about this value.
-    pub(super) fn error(&self, why: impl Display) -> String {
+    #[must_use]
+    pub fn error(&self, why: impl Display) -> String {
         let at = if self.path.is_empty() { "the configuration" } else { &self.path };
         format!("{at}: {} {why}", abridged(self.value))
     }
 
-    pub(super) fn object(&self, keys: &[&str]) -> Result<Object<'a>, String> {
+    /// An object that has no keys but these.
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn object(&self, keys: &[&str]) -> Result<Object<'a>, String> {
         let map = self.value.as_object().ok_or_else(|| self.error("is not an object"))?;
         let object = Object { map, path: self.path.clone() };
         match map.keys().find(|key| !keys.contains(&key.as_str())) {
@@ -40,22 +55,37 @@ impl<'a> Node<'a> {
         }
     }
 
-    pub(super) fn list(&self) -> Result<Vec<Node<'a>>, String> {
+    /// The items of a list.
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn list(&self) -> Result<Vec<Node<'a>>, String> {
         let list = self.value.as_array().ok_or_else(|| self.error("is not a list"))?;
         let node = |(index, value)| Node { value, path: format!("{}[{index}]", self.path) };
         Ok(list.iter().enumerate().map(node).collect())
     }
 
-    pub(super) fn text(&self) -> Result<&'a str, String> {
+    /// A text.
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn text(&self) -> Result<&'a str, String> {
         self.value.as_str().ok_or_else(|| self.error("is not a text"))
     }
 
-    pub(super) fn flag(&self) -> Result<bool, String> {
+    /// True or false.
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn flag(&self) -> Result<bool, String> {
         self.value.as_bool().ok_or_else(|| self.error("is neither true nor false"))
     }
 
     /// A whole number. Protobuf's `Struct` knows only doubles, so it may be written `3`, `3.0` or `1e+06`.
-    pub(super) fn whole(&self, range: RangeInclusive<u32>) -> Result<u32, String> {
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn whole(&self, range: RangeInclusive<u32>) -> Result<u32, String> {
         let (low, high) = (*range.start(), *range.end());
         match self.value.as_f64() {
             Some(value) if value >= f64::from(low) && value <= f64::from(high) && f64::from(value as u32) == value => {
@@ -65,7 +95,11 @@ impl<'a> Node<'a> {
         }
     }
 
-    pub(super) fn number(&self, range: RangeInclusive<f64>) -> Result<f64, String> {
+    /// A number.
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn number(&self, range: RangeInclusive<f64>) -> Result<f64, String> {
         let (low, high) = (*range.start(), *range.end());
         self.value
             .as_f64()
@@ -73,7 +107,11 @@ impl<'a> Node<'a> {
             .ok_or_else(|| self.error(format_args!("is not a number from {low} to {high}")))
     }
 
-    pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+    /// A duration: a text with a unit, see [`units`].
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn duration(&self, range: RangeInclusive<Duration>) -> Result<Duration, String> {
         let (low, high) = (units::print(*range.start()), units::print(*range.end()));
         self.value.as_str().and_then(units::parse).filter(|value| range.contains(value)).ok_or_else(|| {
             self.error(format_args!(
@@ -83,7 +121,10 @@ impl<'a> Node<'a> {
     }
 
     /// One of some names.
-    pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, String> {
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, String> {
         let chosen = self.value.as_str().and_then(|text| choices.iter().find(|(name, _)| *name == text));
         chosen.map(|(_, value)| *value).ok_or_else(|| {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
@@ -94,25 +135,30 @@ impl<'a> Node<'a> {
 
 impl<'a> Object<'a> {
     /// The path of a key.
-    pub(super) fn at(&self, key: &str) -> String {
+    #[must_use]
+    pub fn at(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<Node<'a>> {
+    /// A value, if the key is there.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Node<'a>> {
         self.map.get(key).map(|value| Node { value, path: self.at(key) })
     }
 
-    pub(super) fn required(&self, key: &str) -> Result<Node<'a>, String> {
+    /// A value that has to be there.
+    ///
+    /// # Errors
+    /// One line that names the path.
+    pub fn required(&self, key: &str) -> Result<Node<'a>, String> {
         self.get(key).ok_or_else(|| format!("{}: missing", self.at(key)))
     }
 
     /// Reads an optional value.
-    pub(super) fn or<T>(
-        &self,
-        key: &str,
-        default: T,
-        read: impl FnOnce(&Node<'a>) -> Result<T, String>,
-    ) -> Result<T, String> {
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn or<T>(&self, key: &str, default: T, read: impl FnOnce(&Node<'a>) -> Result<T, String>) -> Result<T, String> {
         self.get(key).map_or(Ok(default), |node| read(&node))
     }
 }

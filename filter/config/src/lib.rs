@@ -1,15 +1,29 @@
 //! Configuration: what the operator wrote, JSON, becomes what we accepted, [`Accepted`], or an error that names key,
-//! value and allowed range. Nothing else in the filter parses configuration, and nothing is accepted in part.
+//! value and allowed range. Nothing else parses configuration, and nothing is accepted in part.
+//!
+//! Apart from the filter, so that a simulator or a page can read what the filter reads: [`parse_pool`].
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod effective;
-mod node;
+pub mod node;
 mod protobuf;
 #[cfg(test)]
 mod tests;
-mod units;
+pub mod units;
 mod validate;
 
-pub(crate) use validate::DEFAULT_TICK;
+pub use node::{Node, Object};
+pub use validate::DEFAULT_TICK;
 
 use core::time::Duration;
 use plimsoll_engine::{PoolConfig, address_key};
@@ -76,6 +90,20 @@ impl Accepted {
     pub fn effective(&self) -> serde_json::Value {
         effective::of(self)
     }
+}
+
+/// Reads one pool from a file that holds either just its settings or a whole configuration of a picker with one pool.
+///
+/// # Errors
+/// As [`Accepted::parse`]; also if there are several pools.
+pub fn parse_pool(value: &serde_json::Value) -> Result<PoolSettings, String> {
+    let whole = value.as_object().is_some_and(|map| map.keys().any(|key| validate::ROOT_KEYS.contains(&key.as_str())));
+    if !whole {
+        return validate::pool(&Node::root(value));
+    }
+    let mut pools = validate::accept(value)?.pools;
+    let given = pools.len();
+    pools.pop().filter(|_| given == 1).ok_or_else(|| format!("pools: {given} given, one is wanted here"))
 }
 
 /// The document that the host handed over: JSON, or a serialised `google.protobuf.Struct`.

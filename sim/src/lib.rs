@@ -11,6 +11,7 @@ mod fleet;
 mod report;
 mod run;
 mod scenario;
+pub mod statistics;
 mod subject;
 mod upstream;
 

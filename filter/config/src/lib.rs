@@ -15,8 +15,11 @@
 )]
 
 mod effective;
+mod endpoints;
+mod keys;
 pub mod node;
 mod protobuf;
+mod sessions;
 #[cfg(test)]
 mod tests;
 pub mod units;
@@ -57,6 +60,40 @@ pub struct PoolSettings {
     pub engine: PoolConfig,
     /// Where its attempts are watched.
     pub observe: Observe,
+    /// Where a request's key comes from: the first of these that it has. None for strategies that need no key.
+    pub hash_key: Vec<KeySource>,
+    /// The request header that holds the wanted value, for each of the engine's `subset_keys`.
+    pub subset_headers: Vec<String>,
+    /// Sessions that stay at one endpoint.
+    pub sticky: Option<Sticky>,
+}
+
+/// Where a request's key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A request header, lower-case.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A parameter of the query, as written: percent-encoding stays.
+    Query(String),
+    /// The path, without the query.
+    Path,
+    /// The client's address as the proxy sees it, without the port.
+    SourceAddress,
+}
+
+/// Sessions that stay at one endpoint, by a cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sticky {
+    /// The cookie's name.
+    pub cookie: String,
+    /// Key of the hash that names an endpoint in it. Proxies with the same one know each other's cookies.
+    pub secret: String,
+    /// How long the client keeps it; `None`: until the client closes the session.
+    pub ttl: Option<Duration>,
+    /// Path that it is for.
+    pub path: String,
 }
 
 /// An accepted configuration.
@@ -85,7 +122,7 @@ impl Accepted {
         Ok(accepted)
     }
 
-    /// The configuration with every default filled in, as JSON.
+    /// The configuration with every default filled in, as JSON. Secrets are not in it.
     #[must_use]
     pub fn effective(&self) -> serde_json::Value {
         effective::of(self)

@@ -65,6 +65,22 @@ impl<'a> Node<'a> {
         Ok(list.iter().enumerate().map(node).collect())
     }
 
+    /// The entries of an object whose keys are free.
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn entries(&self) -> Result<Vec<(&'a str, Node<'a>)>, String> {
+        let map = self.value.as_object().ok_or_else(|| self.error("is not an object"))?;
+        let object = Object { map, path: self.path.clone() };
+        Ok(map.iter().map(|(key, value)| (key.as_str(), Node { value, path: object.at(key) })).collect())
+    }
+
+    /// Whether it is a text.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.value.is_string()
+    }
+
     /// A text.
     ///
     /// # Errors
@@ -95,16 +111,28 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// A whole number of either sign; beyond 2^53 a double, which is what `Struct` has, cannot tell them apart.
+    ///
+    /// # Errors
+    /// One line that names the path, the value and what is allowed.
+    pub fn integer(&self) -> Result<i64, String> {
+        const LIMIT: u64 = 9_007_199_254_740_991;
+        match self.value.as_f64() {
+            Some(value) if (value as i64).unsigned_abs() <= LIMIT && (value as i64) as f64 == value => Ok(value as i64),
+            _ => Err(self.error(format_args!("is not a whole number from -{LIMIT} to {LIMIT}"))),
+        }
+    }
+
     /// A number.
     ///
     /// # Errors
     /// One line that names the path, the value and what is allowed.
     pub fn number(&self, range: RangeInclusive<f64>) -> Result<f64, String> {
         let (low, high) = (*range.start(), *range.end());
-        self.value
-            .as_f64()
-            .filter(|value| range.contains(value))
-            .ok_or_else(|| self.error(format_args!("is not a number from {low} to {high}")))
+        self.value.as_f64().filter(|value| range.contains(value)).ok_or_else(|| {
+            let (low, high) = (units::decimal(low), units::decimal(high));
+            self.error(format_args!("is not a number from {low} to {high}"))
+        })
     }
 
     /// A duration: a text with a unit, see [`units`].

@@ -1,5 +1,7 @@
 //! Tests of the configuration: what is accepted, and what an error says.
 
+mod strategies;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -105,7 +107,10 @@ fn a_file_with_one_pool_is_that_pool_or_a_whole_configuration() {
     let cases = [
         (two, "pools: 2 given, one is wanted here"),
         (serde_json::json!({"role": "admin"}), "pools: 0 given, one is wanted here"),
-        (serde_json::json!({"name": "a", "candidates": 0}), "candidates: 0 is not a whole number from 1 to 16"),
+        (
+            serde_json::json!({"name": "a", "candidates": 0, "endpoints": [{"address": "10.0.0.1:80"}]}),
+            "candidates: 0 is not a whole number from 1 to 16",
+        ),
         (serde_json::json!(7), "the configuration: 7 is not an object"),
     ];
     for (value, want) in cases {

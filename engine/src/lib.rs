@@ -41,7 +41,7 @@ pub use config::{
     CircuitConfig, EndpointConfig, HashingConfig, KeyBound, KeyRange, MAX_CANDIDATES, NoMatch, PoolConfig, Strategy,
 };
 pub use endpoint::address_key;
-pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refused, middle_us};
+pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refusal, Refused, middle_us};
 pub use request::{Request, subset_key};
 pub use rng::Rng;
 pub use score::{Sample, score, status};

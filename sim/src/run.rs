@@ -3,10 +3,11 @@
 use crate::agenda::Agenda;
 use crate::dice::{Dice, exponential};
 use crate::fleet::Fleet;
-use crate::report::Report;
-use crate::scenario::{Scenario, Subject};
+use crate::report::{EndpointReport, Report, Samples};
+use crate::scenario::{Extent, Scenario, Traffic};
+use crate::subject::Subject;
 use crate::upstream::{Request, Station};
-use plimsoll_engine::{Attempt, Rng, Time};
+use plimsoll_engine::{Attempt, PoolConfig, Rng, Time};
 
 /// When simulations begin: a usual wall clock, so that nothing rests on a clock that starts at zero.
 const BEGIN_MS: u64 = 1_700_000_000_000;
@@ -32,33 +33,49 @@ struct Run<'a> {
     agenda: Agenda<Event>,
     stations: Vec<Station>,
     steering: Steering,
-    arrived: usize,
+    arrived: u64,
+    warm_up: u64,
+    requests: u64,
+    rate: f64,
+    latencies: Vec<u64>,
     report: Report,
 }
 
 /// Plays a scenario.
 #[must_use]
-pub fn run(scenario: &Scenario) -> Report {
+pub fn run(scenario: &Scenario, subject: &Subject) -> Report {
     let mut dice = Dice::new(scenario.seed);
-    let subject = Rng::new(dice.subject.next_u64());
-    let steering = match &scenario.subject {
-        Subject::Random => Steering::Random(subject),
+    let rng = Rng::new(dice.subject.next_u64());
+    let steering = match subject {
+        Subject::Random => Steering::Random(rng),
         Subject::RoundRobin => Steering::RoundRobin(0),
-        Subject::Engine { pool, workers, tick } => {
-            Steering::Engine(Box::new(Fleet::new(pool, *workers, *tick, subject)))
+        Subject::Engine(engine) => {
+            let endpoints = scenario.endpoints.iter().map(|endpoint| endpoint.config.clone()).collect();
+            let pool = PoolConfig { endpoints, ..engine.pool.clone() };
+            Steering::Engine(Box::new(Fleet::new(&pool, engine.workers as usize, engine.tick, rng)))
         }
+        other => unreachable!("not simulated yet: {other:?}"),
     };
+    let requests = |extent| match extent {
+        Extent::Requests(count) => count,
+        Extent::Time(_) => unreachable!("not simulated yet: {extent:?}"),
+    };
+    let Traffic::Poisson { rate } = scenario.traffic else { unreachable!("not simulated yet: {:?}", scenario.traffic) };
     let mut run = Run {
         scenario,
         dice,
         agenda: Agenda::new(),
-        stations: scenario.upstreams.iter().map(|upstream| Station::new(upstream.slots)).collect(),
+        stations: scenario.endpoints.iter().map(|endpoint| Station::new(endpoint.slots)).collect(),
         steering,
         arrived: 0,
-        report: Report { served: vec![0; scenario.upstreams.len()], ..Report::default() },
+        warm_up: requests(scenario.warm_up),
+        requests: requests(scenario.measured),
+        rate,
+        latencies: Vec::new(),
+        report: Report { endpoints: vec![EndpointReport::default(); scenario.endpoints.len()], ..Report::default() },
     };
     run.play();
-    run.report.latencies.sort_unstable();
+    run.report.latencies = Samples::new(run.latencies);
     run.report
 }
 
@@ -69,8 +86,7 @@ impl Run<'_> {
             self.agenda.schedule(begin, Event::Tick);
         }
         self.agenda.schedule(begin, Event::Arrival);
-        let answered = |report: &Report| report.latencies.len() + report.refused as usize;
-        while answered(&self.report) < self.scenario.requests {
+        while self.report.outcomes.total() < self.requests {
             let Some((now, event)) = self.agenda.next() else { return };
             match event {
                 Event::Arrival => self.arrive(now),
@@ -83,17 +99,17 @@ impl Run<'_> {
     fn arrive(&mut self, now: Time) {
         let number = self.arrived;
         self.arrived += 1;
-        if self.arrived < self.scenario.warm_up + self.scenario.requests {
-            let gap = exponential(&mut self.dice.arrivals, 1.0 / self.scenario.rate);
+        if self.arrived < self.warm_up + self.requests {
+            let gap = exponential(&mut self.dice.arrivals, 1.0 / self.rate);
             self.agenda.schedule(now.after(gap), Event::Arrival);
         }
         // Drawn on arrival and in units of the mean, so that it does not depend on who serves.
         let units = exponential(&mut self.dice.service, 1.0).as_secs_f64();
         let Some((upstream, sender)) = self.steer(now) else {
-            self.report.refused += u64::from(number >= self.scenario.warm_up);
+            self.report.outcomes.refused += u64::from(number >= self.warm_up);
             return;
         };
-        let service = self.scenario.upstreams[upstream].service.mul_f64(units);
+        let service = self.scenario.endpoints[upstream].service.mean.mul_f64(units);
         let request = Request { number, arrived: now, service, sender };
         if let Some(request) = self.stations[upstream].enter(request) {
             self.agenda.schedule(now.after(request.service), Event::Served(upstream, request));
@@ -113,9 +129,10 @@ impl Run<'_> {
     }
 
     fn serve(&mut self, now: Time, upstream: usize, request: Request) {
-        if request.number >= self.scenario.warm_up {
-            self.report.latencies.push(now.since(request.arrived));
-            self.report.served[upstream] += 1;
+        if request.number >= self.warm_up {
+            self.latencies.push(now.since(request.arrived).as_nanos() as u64);
+            self.report.outcomes.ok += 1;
+            self.report.endpoints[upstream].ok += 1;
         }
         if let (Steering::Engine(fleet), Some((worker, attempt))) = (&mut self.steering, request.sender) {
             fleet.receive(worker, attempt, now);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A request on its way through an endpoint.
 pub(crate) struct Request {
-    pub(crate) number: usize,
+    pub(crate) number: u64,
     pub(crate) arrived: Time,
     /// How long it will be served for.
     pub(crate) service: Duration,

@@ -6,10 +6,10 @@
 
 #![allow(unsafe_code)]
 
-use crate::config::{Accepted, Role};
 use crate::host::{self, Level};
 use crate::streams::Stream;
 use crate::{admin, broken, observer, picker, shared, tick, vm};
+use plimsoll_config::{Accepted, Role};
 use plimsoll_engine::Time;
 use std::rc::Rc;
 

@@ -6,7 +6,7 @@
 //! - [`vm`]: everything this VM knows: roots, streams, pools
 //! - [`picker`], [`observer`], [`admin`]: the three roles
 //! - [`tick`]: sharing with the other workers, through [`shared`]; [`metrics`]
-//! - [`config`]: the only place that parses configuration
+//! - [`plimsoll_config`]: reads the configuration
 //! - `broken`: mistakes on purpose, in test builds only
 //!
 //! The crate does not link the proxy-wasm SDK. Its dispatcher panics, and so traps the VM for every stream, on a
@@ -27,7 +27,6 @@
 pub mod abi;
 pub mod admin;
 mod broken;
-pub mod config;
 pub mod host;
 pub mod metrics;
 pub mod observer;

@@ -5,12 +5,12 @@
 //! tells which candidates before it must have failed.
 
 use crate::abi::now;
-use crate::config::Observe;
 use crate::host::{self, Headers};
 use crate::observer::parse_number;
 use crate::streams::Stream;
 use crate::vm::{self, PoolId, Vm};
 use core::time::Duration;
+use plimsoll_config::Observe;
 use plimsoll_engine::{Attempt, Candidates, Ending, Outcome, Pool, Refused, Time, address_key};
 use plimsoll_snapshot::FailureKind;
 

@@ -10,6 +10,7 @@ use crate::host::{self, Failure, Level};
 use crate::shared::{self, Worker};
 use crate::vm::{self, PoolState};
 use core::time::Duration;
+use plimsoll_config::units::decimal;
 use plimsoll_engine::{Ending, Pool, Proposal, Rng, Time};
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::Circuits;
@@ -236,8 +237,8 @@ fn log(event: &Event) {
             transition.from,
             transition.to,
             reason.signal,
-            reason.observed,
-            reason.threshold
+            decimal(reason.observed),
+            decimal(reason.threshold)
         ),
     );
 }

@@ -4,12 +4,12 @@
 //! The state is borrowed only between host calls, never across one: the host may call back into the VM during any of
 //! them. A pool that the tick works on is taken out meanwhile.
 
-use crate::config::{Accepted, Observe, PoolSettings, Role};
 use crate::shared::Worker;
 use crate::streams::{ContextHasher, Streams};
 use crate::{metrics, observer, tick};
 use core::cell::RefCell;
 use core::hash::BuildHasherDefault;
+use plimsoll_config::{Accepted, Observe, PoolSettings, Role};
 use plimsoll_engine::{Attempt, Ending, Pool, Rng, Time};
 use plimsoll_snapshot::Event;
 use std::collections::HashMap;

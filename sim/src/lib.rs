@@ -1,19 +1,27 @@
 //! Deterministic discrete-event simulator of a load balancer and its endpoints. Time is virtual and one seed decides
-//! everything, so the same [`Scenario`] gives the same [`Report`] to the last bit, natively and in a browser.
+//! everything, so the same [`Scenario`] and [`Subject`] give the same [`Report`] to the last bit, natively and in a
+//! browser.
 //!
-//! Traffic is an open loop: Poisson arrivals that do not wait for answers. Each [`Upstream`] serves from one queue,
-//! first come first served. The [`Subject`] decides where each request goes: the engine itself, with one worker or
-//! several that exchange what they exchange in the proxy, or a baseline whose results are known from queueing theory.
-//! Before it says anything about us, the simulator has to reproduce those (`tests/oracles.rs`).
+//! Before it says anything about us, the simulator has to reproduce queueing theory (`tests/oracles.rs`).
 
 mod agenda;
+mod balancer;
+mod client;
 mod dice;
-mod fleet;
+pub mod file;
 mod report;
 mod run;
 mod scenario;
-mod upstream;
+pub mod statistics;
+mod subject;
+mod traffic;
+mod world;
 
-pub use report::Report;
-pub use run::run;
-pub use scenario::{Scenario, Subject, Upstream};
+pub use balancer::{Attempt, Balancer, Change, Ending, Pick, Request, Verdict};
+pub use report::{Bucket, EndpointReport, Outcomes, Report, Samples, VerdictReport};
+pub use run::{Progress, run, run_with};
+pub use scenario::{
+    Antagonist, Client, Endpoint, Extent, Fault, FaultKind, Flapping, Keys, RetryBudget, RetryOn, Scenario, Service,
+    Shape, Targets, Throttle, Traffic, Warming,
+};
+pub use subject::{Cost, Counts, Engine, Envoy, EnvoyPolicy, Model, Nginx, NginxPolicy, Outlier, Subject};

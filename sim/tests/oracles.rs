@@ -1,30 +1,24 @@
 //! The simulator against results that are not ours: queueing theory, and figures computed by independent programs.
 //! Times are in units of the mean service time. Tolerances are stated with each case.
 
-use plimsoll_engine::{EndpointConfig, PoolConfig, Strategy};
-use plimsoll_sim::{Report, Scenario, Subject, Upstream, run};
+use plimsoll_engine::{PoolConfig, Strategy};
+use plimsoll_sim::{Endpoint, Engine, Extent, Report, Scenario, Subject, Traffic, run};
 use std::time::Duration;
 
 const SERVICE: Duration = Duration::from_millis(10);
 
-fn engine(strategy: Strategy, upstreams: usize, workers: usize) -> Subject {
-    let endpoint = |index: usize| EndpointConfig {
-        address: format!("10.0.0.1:{index}"),
-        id: index.to_string(),
-        weight: 1,
-        ..EndpointConfig::default()
-    };
-    let endpoints = (0..upstreams).map(endpoint).collect();
-    let pool = PoolConfig { strategy, endpoints, candidates: 1, ..PoolConfig::default() };
-    Subject::Engine { pool: Box::new(pool), workers, tick: Duration::from_millis(100) }
+fn engine(strategy: Strategy, workers: u32) -> Subject {
+    let pool = PoolConfig { strategy, candidates: 1, ..PoolConfig::default() };
+    Subject::Engine(Box::new(Engine { pool, workers, tick: Duration::from_millis(100) }))
 }
 
 fn units(time: Duration) -> f64 {
     time.as_secs_f64() / SERVICE.as_secs_f64()
 }
 
-fn reports(scenario: &Scenario, seeds: u64, requests: usize) -> Vec<Report> {
-    let one = |seed| run(&Scenario { seed, warm_up: requests / 10, requests, ..scenario.clone() });
+fn reports(scenario: &Scenario, subject: &Subject, seeds: u64, requests: u64) -> Vec<Report> {
+    let (warm_up, measured) = (Extent::Requests(requests / 10), Extent::Requests(requests));
+    let one = |seed| run(&Scenario { seed, warm_up, measured, ..scenario.clone() }, subject);
     (1..=seeds).map(one).collect()
 }
 
@@ -40,7 +34,7 @@ fn check(name: &str, reports: &[Report], value: impl Fn(&Report) -> Duration, wa
 /// 1.7 % for 1,200,000. Tolerated: three of them for the mean, more for the quantile.
 #[test]
 fn one_queue_is_m_m_1() {
-    let reports = reports(&Scenario::equals(1, 0.9, SERVICE, Subject::Random), 3, 400_000);
+    let reports = reports(&Scenario::equals(1, 0.9, SERVICE), &Subject::Random, 3, 400_000);
     check("M/M/1 mean", &reports, Report::mean, 10.0, 0.055);
     check("M/M/1 p99", &reports, |report| report.quantile(0.99), 46.05, 0.08);
 }
@@ -51,11 +45,12 @@ fn one_queue_is_m_m_1() {
 fn slots_behind_one_queue_are_m_m_n() {
     for (slots, want, tolerance) in [(10, 1.668_732, 0.06), (100, 1.021_694, 0.01)] {
         let scenario = Scenario {
-            rate: 0.9 * f64::from(slots) / SERVICE.as_secs_f64(),
-            upstreams: vec![Upstream { slots, service: SERVICE }],
-            ..Scenario::equals(1, 0.9, SERVICE, Subject::Random)
+            traffic: Traffic::Poisson { rate: 0.9 * f64::from(slots) / SERVICE.as_secs_f64() },
+            endpoints: vec![Endpoint::plain(0, slots, SERVICE)],
+            ..Scenario::equals(1, 0.9, SERVICE)
         };
-        check(&format!("M/M/{slots}"), &reports(&scenario, 2, 150_000), Report::mean, want, tolerance);
+        let reports = reports(&scenario, &Subject::Random, 2, 150_000);
+        check(&format!("M/M/{slots}"), &reports, Report::mean, want, tolerance);
     }
 }
 
@@ -64,32 +59,45 @@ fn slots_behind_one_queue_are_m_m_n() {
 /// Tolerated: three of them.
 #[test]
 fn in_turn_is_e10_m_1_for_the_baseline_and_for_the_engine() {
-    let baseline = Scenario::equals(10, 0.9, SERVICE, Subject::RoundRobin);
-    check("round robin, baseline", &reports(&baseline, 3, 150_000), Report::mean, 5.660_28, 0.06);
-    let ours = Scenario::equals(10, 0.9, SERVICE, engine(Strategy::RoundRobin, 10, 1));
-    check("round robin, engine", &reports(&ours, 2, 150_000), Report::mean, 5.660_28, 0.075);
+    let scenario = Scenario::equals(10, 0.9, SERVICE);
+    let baseline = reports(&scenario, &Subject::RoundRobin, 3, 150_000);
+    check("round robin, baseline", &baseline, Report::mean, 5.660_28, 0.06);
+    let ours = reports(&scenario, &engine(Strategy::RoundRobin, 1), 2, 150_000);
+    check("round robin, engine", &ours, Report::mean, 5.660_28, 0.075);
 }
 
 /// Power of two choices (Mitzenmacher 2001; n → ∞ gives 2.6141, n = 100 is within 2 % of it). Tolerance 3 %.
 #[test]
 fn least_request_is_the_power_of_two_choices() {
-    let scenario = Scenario::equals(100, 0.9, SERVICE, engine(Strategy::LeastRequest, 100, 1));
-    check("least_request, n = 100", &reports(&scenario, 2, 150_000), Report::mean, 2.6141, 0.03);
+    let subject = engine(Strategy::LeastRequest, 1);
+    check(
+        "least_request, n = 100",
+        &reports(&Scenario::equals(100, 0.9, SERVICE), &subject, 2, 150_000),
+        Report::mean,
+        2.6141,
+        0.03,
+    );
 }
 
 /// Eight workers that count only their own requests: 4.00 by an independent simulation. Tolerance 4 %.
 #[test]
 fn eight_workers_that_see_only_their_own_requests_choose_worse() {
-    let scenario = Scenario::equals(100, 0.9, SERVICE, engine(Strategy::LeastRequest, 100, 8));
-    check("least_request, 8 workers", &reports(&scenario, 2, 100_000), Report::mean, 4.0, 0.04);
+    let subject = engine(Strategy::LeastRequest, 8);
+    check(
+        "least_request, 8 workers",
+        &reports(&Scenario::equals(100, 0.9, SERVICE), &subject, 2, 100_000),
+        Report::mean,
+        4.0,
+        0.04,
+    );
 }
 
 /// News that are ten service times old: worth next to nothing, but they must not do harm. By the independent
 /// simulation two choices give 3.5 to 3.9 and a scan of old counts 7 to 24; the bound lies between.
 #[test]
 fn eight_workers_with_old_news_do_not_herd() {
-    let scenario = Scenario::equals(100, 0.9, SERVICE, engine(Strategy::PeakEwma, 100, 8));
-    for report in reports(&scenario, 2, 60_000) {
+    let subject = engine(Strategy::PeakEwma, 8);
+    for report in reports(&Scenario::equals(100, 0.9, SERVICE), &subject, 2, 60_000) {
         let mean = units(report.mean());
         assert!(mean < 4.8, "{mean}");
     }
@@ -97,12 +105,12 @@ fn eight_workers_with_old_news_do_not_herd() {
 
 #[test]
 fn the_same_seed_gives_the_same_report_and_another_one_another() {
-    for subject in [Subject::Random, Subject::RoundRobin, engine(Strategy::PeakEwma, 5, 3)] {
-        let scenario = Scenario { requests: 5000, ..Scenario::equals(5, 0.8, SERVICE, subject) };
-        let first = run(&scenario);
+    for subject in [Subject::Random, Subject::RoundRobin, engine(Strategy::PeakEwma, 3)] {
+        let scenario = Scenario { measured: Extent::Requests(5000), ..Scenario::equals(5, 0.8, SERVICE) };
+        let first = run(&scenario, &subject);
         assert_eq!(first.latencies.len(), 5000);
-        assert_eq!(first.served.iter().sum::<u64>(), 5000);
-        assert_eq!(first, run(&scenario));
-        assert_ne!(first, run(&Scenario { seed: 2, ..scenario }));
+        assert_eq!(first.endpoints.iter().map(|endpoint| endpoint.ok).sum::<u64>(), 5000);
+        assert_eq!(first, run(&scenario, &subject));
+        assert_ne!(first, run(&Scenario { seed: 2, ..scenario }, &subject));
     }
 }

@@ -2,8 +2,8 @@
 //! configuration does, and attempts that span such a change find their endpoint again by key.
 //!
 //! - `plan`: where requests of one kind may go, and in which proportions; `choice`: which plan a request follows
-//! - `pick`: the ordered list of candidates; `first`: who has to be tried first; `rank`: who is best; `keyed`: who serves
-//!   a key
+//! - `pick`: the ordered list of candidates; `first`: who has to be tried first; `rank`: who is best; `hashed`: who
+//!   serves a key; `keyed`: how much of its keys an endpoint takes
 //! - `attempts`: from start to settlement, exactly once
 //! - `refresh`: what happens on the tick: epochs, scores, other workers' counts
 //!
@@ -12,6 +12,7 @@
 mod attempts;
 mod choice;
 mod first;
+mod hashed;
 mod keyed;
 mod pick;
 mod plan;
@@ -45,6 +46,7 @@ pub struct Pool {
     /// Endpoints with a permit to use, one entry per permit.
     pub(crate) probes: Vec<u32>,
     suspects: first::Suspects,
+    tables: hashed::Tables,
     window: refresh::Window,
     pub(crate) evidence: Vec<Evidence>,
     /// The circuits record as last read or written.
@@ -70,6 +72,7 @@ impl Pool {
             choice: choice::Choice::default(),
             probes: Vec::new(),
             suspects: first::Suspects::default(),
+            tables: hashed::Tables::default(),
             window: refresh::Window::default(),
             evidence: Vec::new(),
             circuits: Circuits::default(),
@@ -105,6 +108,8 @@ impl Pool {
         }
         self.config = config;
         self.choice = choice::Choice::new(&self.config, &self.hot);
+        self.begin_tables();
+        self.recount_under_way();
         self.suspects.relist(&self.hot);
         self.evidence.retain(|evidence| self.by_key.contains_key(&evidence.key()));
         self.list_probes();

@@ -113,7 +113,7 @@ impl Pool {
         match (self.config.strategy, hash) {
             (Strategy::RoundRobin | Strategy::Random, _) => {}
             (Strategy::PeakEwma | Strategy::Range, _) => self.pick_by_latency(group, picked, now, rng),
-            (Strategy::Maglev | Strategy::RingHash, Some(hash)) => self.pick_by_key(plan, group, hash, picked),
+            (Strategy::Maglev | Strategy::RingHash, Some(hash)) => self.pick_by_key((plan, group), hash, picked, now),
             _ => self.pick_by_load(group, picked, rng),
         }
     }

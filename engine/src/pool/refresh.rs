@@ -95,6 +95,7 @@ impl Pool {
             self.rescore();
         }
         self.choice.refresh(&self.config, &self.hot, rng);
+        self.step_tables();
     }
 
     /// The clock was set back: what was noted at a time still to come would stand still until then.
@@ -132,6 +133,7 @@ impl Pool {
             hot.peers_in_flight = merged.counts.in_flight as f32;
             cold.peers = Sample::from(&merged.counts);
         }
+        self.recount_under_way();
     }
 
     /// How much the other workers' in-flight counts, and whether they are as good as exact: e^(−age/S), S the mean

@@ -86,17 +86,20 @@ impl Pool {
         let cold = self.cold.get_mut(position as usize)?;
         let load_step = if self.by_load.is_kept() { by_load::step(Self::load(hot, peers_scale)) } else { 0 };
         hot.in_flight = hot.in_flight.saturating_add(1);
+        let class = hot.class;
         let probe = cold.probes_picked > 0 && hot.circuit == LocalCircuit::Shared(CircuitState::HalfOpen);
         if probe {
             cold.probes_picked = cold.probes_picked.saturating_sub(1);
             cold.probes_under_way = cold.probes_under_way.saturating_add(1);
             cold.probing_since.get_or_insert(now);
         }
+        let (key, generation) = (cold.key, hot.generation);
+        self.note_start(position, class);
         Some(Attempt {
             position,
             membership: self.membership,
-            key: cold.key,
-            generation: hot.generation,
+            key,
+            generation,
             probe,
             load_step,
             started: now,
@@ -128,6 +131,8 @@ impl Pool {
             && let Some(hot) = self.hot.get_mut(position)
         {
             hot.in_flight = hot.in_flight.saturating_sub(1);
+            let class = hot.class;
+            self.note_end(position as u32, class);
         }
         let since_start = now.since(attempt.started);
         match (core::mem::replace(&mut attempt.answer, Answer::Counted), ending) {

@@ -2,8 +2,8 @@
 //! configuration does, and attempts that span such a change find their endpoint again by key.
 //!
 //! - `plan`: where requests of one kind may go, and in which proportions; `choice`: which plan a request follows
-//! - `pick`: the ordered list of candidates; `first`: who has to be tried first; `rank`: who is best; `keyed`: who serves
-//!   a key
+//! - `pick`: the ordered list of candidates; `first`: who has to be tried first; `rank`: who is best; `hashed`: who
+//!   serves a key; `keyed`: how much of its keys an endpoint takes
 //! - `ramp`: shares that grow; `by_load`: latencies by load
 //! - `attempts`: from start to settlement, exactly once
 //! - `refresh`: what happens on the tick: epochs, scores, other workers' counts
@@ -14,6 +14,7 @@ mod attempts;
 mod by_load;
 mod choice;
 mod first;
+mod hashed;
 mod keyed;
 mod pick;
 mod plan;
@@ -51,6 +52,7 @@ pub struct Pool {
     /// Endpoints whose share grows, in no order.
     warming: Vec<u32>,
     by_load: by_load::ByLoad,
+    tables: hashed::Tables,
     window: refresh::Window,
     pub(crate) evidence: Vec<Evidence>,
     /// The circuits record as last read or written.
@@ -78,6 +80,7 @@ impl Pool {
             suspects: first::Suspects::default(),
             warming: Vec::new(),
             by_load: by_load::ByLoad::default(),
+            tables: hashed::Tables::default(),
             window: refresh::Window::default(),
             evidence: Vec::new(),
             circuits: Circuits::default(),
@@ -126,6 +129,8 @@ impl Pool {
     /// The endpoints are new or have moved: brings everything up to date that names positions. `joined` came to others
     /// that serve already.
     fn settle_in(&mut self, joined: Vec<u32>) {
+        self.begin_tables();
+        self.recount_under_way();
         self.relist_warming();
         for position in joined {
             self.warm(position, self.window.ticked);

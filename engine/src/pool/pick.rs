@@ -115,7 +115,7 @@ impl Pool {
             (Strategy::PeakEwma | Strategy::Range, _) => self.pick_by_latency(group, picked, now, rng),
             (Strategy::LeastResponseTime, _) => self.pick_by_mean(group, picked, now, rng),
             (Strategy::Hcl, _) => self.pick_hot_or_cold(group, picked, now, rng),
-            (Strategy::Maglev | Strategy::RingHash, Some(hash)) => self.pick_by_key(plan, group, hash, picked),
+            (Strategy::Maglev | Strategy::RingHash, Some(hash)) => self.pick_by_key((plan, group), hash, picked, now),
             (Strategy::LeastRequest | Strategy::Maglev | Strategy::RingHash, _) => {
                 self.pick_by_load(group, picked, now, rng);
             }

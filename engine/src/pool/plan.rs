@@ -15,6 +15,7 @@
 //! Cost: a change of one endpoint marks its group in each plan it belongs to; the next pick or tick that needs the plan
 //! rebuilds the marked groups, O(members of those groups), and computes all shares, O(groups).
 
+use super::hashed::UnderWay;
 use crate::config::{PoolConfig, Strategy};
 use crate::endpoint::Hot;
 use crate::rng::Rng;
@@ -43,6 +44,10 @@ pub(super) struct Group {
     pub(super) eligible: Vec<u32>,
     pub(super) sampler: Sampler,
     pub(super) rotation: Rotation,
+    /// Weight in force of all eligible ones.
+    pub(super) weight: f64,
+    /// Attempts under way on members, see [`super::hashed`].
+    pub(super) under_way: UnderWay,
     /// Ejections are ignored.
     pub(super) panic: bool,
     /// Part of the plan's traffic, 0 to 1; 0 if nobody is eligible.
@@ -117,6 +122,7 @@ impl Group {
         let eligible: Vec<u32> = self.members.iter().copied().filter(serves).collect();
         let weight = |position: &u32| hot.get(*position as usize).map_or(1.0, |hot| hot.weight);
         let weights: Vec<f32> = eligible.iter().map(weight).collect();
+        self.weight = weights.iter().map(|weight| f64::from(*weight)).sum();
         self.sampler = Sampler::new(&weights);
         if in_turn {
             self.rotation = Rotation::new(&weights, rng);
@@ -155,6 +161,13 @@ impl Plan {
             }
         }
         Self { groups, open: 0, outdated: true }
+    }
+
+    /// Counts attempts under way on the endpoints of a class.
+    pub(super) fn count(&mut self, class: u8, count: impl FnOnce(&mut UnderWay)) {
+        if let Some(group) = self.groups.iter_mut().find(|group| group.class == class) {
+            count(&mut group.under_way);
+        }
     }
 
     /// An endpoint of this class has changed.

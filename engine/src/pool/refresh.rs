@@ -110,6 +110,7 @@ impl Pool {
             self.by_load.judge(&self.hot, peers_scale);
         }
         self.choice.refresh(&self.config, &self.hot, rng);
+        self.step_tables();
     }
 
     /// The clock was set back: what was noted at a time still to come would stand still until then.
@@ -151,6 +152,7 @@ impl Pool {
             hot.peers_in_flight = merged.counts.in_flight as f32;
             cold.peers = Sample::from(&merged.counts);
         }
+        self.recount_under_way();
     }
 
     /// How often to tick, by what is known of this pool; `None` before any answer. News of other workers are worth most

@@ -64,6 +64,12 @@ impl Strategy {
         }
     }
 
+    /// It spreads hashes of keys over the endpoints.
+    #[must_use]
+    pub fn is_hashed(self) -> bool {
+        matches!(self, Self::Maglev | Self::RingHash)
+    }
+
     /// It needs the request's key.
     #[must_use]
     pub fn is_keyed(self) -> bool {
@@ -101,7 +107,7 @@ pub struct PoolConfig {
     /// For the strategy `range`: sorted, not overlapping.
     pub ranges: Vec<KeyRange>,
     /// Names of the metadata that requests may select endpoints by; a request names a value for each, see
-    /// [`crate::subset_key`]. Default none.
+    /// [`crate::subset_key`]. Not looked at under the strategy `range`. Default none.
     pub subset_keys: Vec<String>,
     /// What becomes of a request that no range or subset fits.
     pub no_match: NoMatch,

@@ -38,6 +38,10 @@ pub(crate) struct Hot {
     /// Generation of the circuit's state; results of attempts begun under another one decide nothing.
     pub(crate) generation: u64,
     pub(crate) circuit: LocalCircuit,
+    /// Tier and zone: see `pool::plan`.
+    pub(crate) class: u8,
+    /// Takes sessions that stick to it, and nothing else.
+    pub(crate) draining: bool,
 }
 
 const _: () = assert!(size_of::<Hot>() <= 64, "hot state must fit one cache line");
@@ -145,6 +149,8 @@ impl Hot {
             failures_in_row: 0,
             generation: 0,
             circuit: LocalCircuit::Shared(CircuitState::Closed),
+            class: 0,
+            draining: false,
         }
     }
 }

@@ -28,6 +28,7 @@ mod config;
 mod endpoint;
 mod evidence;
 mod ewma;
+pub mod hashing;
 mod pool;
 mod request;
 mod rng;
@@ -41,7 +42,7 @@ pub use config::{
     CircuitConfig, EndpointConfig, HashingConfig, KeyBound, KeyRange, MAX_CANDIDATES, NoMatch, PoolConfig, Strategy,
 };
 pub use endpoint::address_key;
-pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refused, middle_us};
+pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refusal, Refused, middle_us};
 pub use request::{Request, subset_key};
 pub use rng::Rng;
 pub use score::{Sample, score, status};

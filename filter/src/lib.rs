@@ -5,8 +5,9 @@
 //! - [`host`]: the functions that the host offers; all fallible, the only other `unsafe` code
 //! - [`vm`]: everything this VM knows: roots, streams, pools
 //! - [`picker`], [`observer`], [`admin`]: the three roles
+//! - [`reading`]: what a request says about where it may go; [`sessions`]: the cookie that says it
 //! - [`tick`]: sharing with the other workers, through [`shared`]; [`metrics`]
-//! - [`config`]: the only place that parses configuration
+//! - [`plimsoll_config`]: reads the configuration
 //! - `broken`: mistakes on purpose, in test builds only
 //!
 //! The crate does not link the proxy-wasm SDK. Its dispatcher panics, and so traps the VM for every stream, on a
@@ -27,11 +28,12 @@
 pub mod abi;
 pub mod admin;
 mod broken;
-pub mod config;
 pub mod host;
 pub mod metrics;
 pub mod observer;
 pub mod picker;
+pub mod reading;
+pub mod sessions;
 pub mod shared;
 pub mod streams;
 pub mod tick;

@@ -10,6 +10,7 @@ use crate::host::{self, Failure, Level};
 use crate::shared::{self, Worker};
 use crate::vm::{self, PoolState};
 use core::time::Duration;
+use plimsoll_config::units::decimal;
 use plimsoll_engine::{Ending, Pool, Proposal, Rng, Time};
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::Circuits;
@@ -99,7 +100,8 @@ fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
     }
     vm.ticked = Some(now);
     for stream in vm.streams.overdue(now) {
-        if let crate::streams::Stream::Attempt(id, attempt) | crate::streams::Stream::Request(id, attempt, _) = stream {
+        if let crate::streams::Stream::Attempt(id, attempt) | crate::streams::Stream::Request(id, attempt, ..) = stream
+        {
             vm.finish(id, attempt, now, Ending::Abandoned);
         }
     }
@@ -236,8 +238,8 @@ fn log(event: &Event) {
             transition.from,
             transition.to,
             reason.signal,
-            reason.observed,
-            reason.threshold
+            decimal(reason.observed),
+            decimal(reason.threshold)
         ),
     );
 }

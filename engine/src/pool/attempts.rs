@@ -219,7 +219,7 @@ impl Pool {
         let pool = self.failure_rate();
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get(position)) else { return };
         hot.circuit = LocalCircuit::Opening;
-        self.choice.outdated = true;
+        self.choice.mark(position as u32, hot.class);
         self.suspects.remove(position as u32);
         self.evidence.push(Evidence::Opening {
             key: cold.key,

@@ -1,28 +1,32 @@
 //! One worker's view of one pool. The hot vectors are indexed by position; positions change only when the
 //! configuration does, and attempts that span such a change find their endpoint again by key.
 //!
-//! - `pick`: the ordered list of candidates
+//! - `plan`: where requests of one kind may go, and in which proportions; `choice`: which plan a request follows
+//! - `pick`: the ordered list of candidates; `first`: who has to be tried first; `rank`: who is best; `keyed`: who serves
+//!   a key
 //! - `attempts`: from start to settlement, exactly once
 //! - `refresh`: what happens on the tick: epochs, scores, other workers' counts
 //!
 //! Circuits are in [`crate::circuit`].
 
 mod attempts;
+mod choice;
+mod first;
+mod keyed;
 mod pick;
+mod plan;
+mod rank;
 mod refresh;
 
 use crate::config::{EndpointConfig, PoolConfig};
 use crate::endpoint::{Cold, Hot, LocalCircuit};
 use crate::evidence::Evidence;
-use crate::rng::Rng;
-use crate::rotation::Rotation;
-use crate::sampler::Sampler;
 use crate::time::Time;
 use alloc::{collections::BTreeMap, vec::Vec};
 use plimsoll_snapshot::{CircuitState, circuits::Circuits, sketch::Sketch};
 
 pub use attempts::{Attempt, Ending, Outcome};
-pub use pick::{Candidates, Refused};
+pub use pick::{Candidates, Refusal, Refused};
 pub use refresh::{EndpointView, middle_us};
 
 /// Pools up to this size keep a histogram per endpoint (3 KB each and worker); larger ones only the pool's.
@@ -37,10 +41,10 @@ pub struct Pool {
     by_key: BTreeMap<u64, u32>,
     /// Grows when positions change.
     membership: u32,
-    choice: Choice,
+    choice: choice::Choice,
     /// Endpoints with a permit to use, one entry per permit.
     pub(crate) probes: Vec<u32>,
-    suspects: pick::Suspects,
+    suspects: first::Suspects,
     window: refresh::Window,
     pub(crate) evidence: Vec<Evidence>,
     /// The circuits record as last read or written.
@@ -53,16 +57,6 @@ pub struct Pool {
     pub(crate) has_traffic: bool,
 }
 
-/// The eligible endpoints and how to draw from them. Rebuilt, O(n), when eligibility or weights change.
-#[derive(Debug, Default)]
-struct Choice {
-    eligible: Vec<u32>,
-    sampler: Sampler,
-    rotation: Rotation,
-    panic: bool,
-    outdated: bool,
-}
-
 impl Pool {
     /// A pool in which nothing happened yet.
     #[must_use]
@@ -73,9 +67,9 @@ impl Pool {
             cold: Vec::new(),
             by_key: BTreeMap::new(),
             membership: 0,
-            choice: Choice::default(),
+            choice: choice::Choice::default(),
             probes: Vec::new(),
-            suspects: pick::Suspects::default(),
+            suspects: first::Suspects::default(),
             window: refresh::Window::default(),
             evidence: Vec::new(),
             circuits: Circuits::default(),
@@ -102,19 +96,21 @@ impl Pool {
             let stayed = known.get(&key).and_then(|position| old.get_mut(*position as usize)?.take());
             let (mut hot, mut cold) = stayed.unwrap_or_else(|| (Hot::new(endpoint.weight), fresh));
             hot.weight = endpoint.weight as f32;
+            hot.draining = endpoint.draining;
+            hot.class = plan::class(endpoint.tier, config.prefer_zone.is_some() && endpoint.zone == config.prefer_zone);
             cold.config = endpoint.clone();
             self.by_key.insert(key, position as u32);
             self.hot.push(hot);
             self.cold.push(cold);
         }
         self.config = config;
+        self.choice = choice::Choice::new(&self.config, &self.hot);
         self.suspects.relist(&self.hot);
         self.evidence.retain(|evidence| self.by_key.contains_key(&evidence.key()));
         self.list_probes();
         // Endpoints that are new here may be known to the shared record already.
         let circuits = core::mem::take(&mut self.circuits);
         self.adopt(circuits, None);
-        self.choice.outdated = true;
     }
 
     /// The configuration in force.
@@ -140,16 +136,19 @@ impl Pool {
         self.cold.iter().map(|cold| cold.key)
     }
 
-    /// Too few endpoints are eligible, so ejections are ignored.
+    /// Too few endpoints are eligible in some tier, so ejections are ignored there.
     #[must_use]
     pub fn panics(&self) -> bool {
-        self.choice.panic
+        self.choice.whole().is_some_and(|plan| plan.groups.iter().any(|group| group.panic))
     }
 
     /// Endpoints that may get ordinary traffic.
     #[must_use]
     pub fn eligible(&self) -> usize {
-        if self.choice.outdated { self.passing().count() } else { self.choice.eligible.len() }
+        match self.choice.whole() {
+            Some(plan) if !plan.is_outdated() => plan.eligible(),
+            _ => self.hot.iter().filter(|hot| hot.circuit.passes() && !hot.draining).count(),
+        }
     }
 
     /// The circuits record as this worker last saw it.
@@ -165,25 +164,6 @@ impl Pool {
     /// Endpoints that are out, by the shared record or by this worker's own evidence.
     fn ejected(&self) -> usize {
         self.hot.len().saturating_sub(self.passing().count())
-    }
-
-    /// Brings the eligible endpoints and the tables over them up to date.
-    fn rebuild_choice(&mut self, rng: &mut Rng) {
-        let mut eligible: Vec<u32> = self.passing().collect();
-        let share = eligible.len().saturating_mul(100);
-        let panic = share < self.hot.len().saturating_mul(self.config.panic_threshold_percent as usize);
-        if panic {
-            eligible = (0..self.hot.len() as u32).collect();
-        }
-        let weight = |position: &u32| self.hot.get(*position as usize).map_or(1.0, |hot| hot.weight);
-        let weights: Vec<f32> = eligible.iter().map(weight).collect();
-        self.choice.sampler = Sampler::new(&weights);
-        if self.config.strategy == crate::Strategy::RoundRobin {
-            self.choice.rotation = Rotation::new(&weights, rng);
-        }
-        self.choice.eligible = eligible;
-        self.choice.panic = panic;
-        self.choice.outdated = false;
     }
 
     /// Lists the permits that this worker holds, for the picks to take.
@@ -202,7 +182,9 @@ impl Pool {
             return;
         };
         let recovered = circuit.passes() && !hot.circuit.passes();
-        self.choice.outdated |= circuit.passes() != hot.circuit.passes();
+        if circuit.passes() != hot.circuit.passes() {
+            self.choice.mark(position, hot.class);
+        }
         if recovered {
             // What it was like before it broke says little; it starts again in the middle of the pool.
             hot.ewma.clear();

@@ -3,7 +3,7 @@
 
 use super::Pool;
 use crate::config::EndpointConfig;
-use crate::endpoint::EPOCH;
+use crate::endpoint::{EPOCH, Hot};
 use crate::ewma::decay;
 use crate::rng::Rng;
 use crate::score::{Sample, score, weight_factor};
@@ -72,7 +72,7 @@ pub struct EndpointView<'a> {
     pub key: u64,
     /// State of its circuit.
     pub circuit: CircuitState,
-    /// Weight in force: 0 while ejected.
+    /// Weight in force: 0 while ejected or draining.
     pub effective_weight: f64,
 }
 
@@ -94,9 +94,7 @@ impl Pool {
             self.window.scored = now;
             self.rescore();
         }
-        if self.choice.outdated {
-            self.rebuild_choice(rng);
-        }
+        self.choice.refresh(&self.config, &self.hot, rng);
     }
 
     /// The clock was set back: what was noted at a time still to come would stand still until then.
@@ -112,12 +110,13 @@ impl Pool {
         self.window.middle_us = middle_us(&samples);
         self.window.mean_us = overall_mean_us(&samples);
         let minimum = self.config.minimum_samples;
-        for ((hot, cold), sample) in self.hot.iter_mut().zip(&self.cold).zip(&samples) {
+        let endpoints = self.hot.iter_mut().zip(&self.cold).zip(&samples);
+        for (position, ((hot, cold), sample)) in endpoints.enumerate() {
             let factor = weight_factor(score(sample, self.window.middle_us, minimum));
             let weight = (f64::from(cold.config.weight) * factor) as f32;
             if (weight - hot.weight).abs() > 0.01 * hot.weight {
                 hot.weight = weight;
-                self.choice.outdated = true;
+                self.choice.mark(position as u32, hot.class);
             }
         }
     }
@@ -186,11 +185,16 @@ impl Pool {
 
     /// The endpoints as a reader sees them, in the order of the configuration.
     pub fn view(&self) -> impl Iterator<Item = EndpointView<'_>> {
-        self.hot.iter().zip(&self.cold).enumerate().map(|(position, (hot, cold))| EndpointView {
+        let group = |hot: &Hot| self.choice.whole()?.groups.iter().find(|group| group.has(hot));
+        self.hot.iter().zip(&self.cold).enumerate().map(move |(position, (hot, cold))| EndpointView {
             config: &cold.config,
             key: cold.key,
             circuit: self.circuit_state(position as u32),
-            effective_weight: if hot.circuit.passes() || self.choice.panic { f64::from(hot.weight) } else { 0.0 },
+            effective_weight: if group(hot).is_some_and(|group| group.serves(hot)) {
+                f64::from(hot.weight)
+            } else {
+                0.0
+            },
         })
     }
 }

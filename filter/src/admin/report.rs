@@ -1,9 +1,9 @@
 //! Puts the snapshot together: what this VM knows of the pools, and what all workers published about them.
 
-use crate::config::DEFAULT_TICK;
 use crate::shared;
 use crate::tick::STALE_TICKS;
 use crate::vm;
+use plimsoll_config::DEFAULT_TICK;
 use plimsoll_engine::{PoolConfig, Sample, middle_us, score, status};
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};

@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_secs(3);
 
 /// A running child; dropping it stops it and waits for its end.
-pub(super) struct Process(Child);
+pub struct Process(Child);
 
 impl Process {
     /// Starts it with the parent-death signal set.
-    pub(super) fn spawn(command: &mut Command) -> std::io::Result<Self> {
+    pub fn spawn(command: &mut Command) -> std::io::Result<Self> {
         // SAFETY: prctl is async-signal-safe and touches nothing but the child's own attribute.
         unsafe {
             command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
@@ -30,12 +30,13 @@ impl Process {
         command.spawn().map(Self)
     }
 
-    pub(super) fn id(&self) -> u32 {
+    /// Process id.
+    pub fn id(&self) -> u32 {
         self.0.id()
     }
 
     /// Its exit status, if it has ended.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().ok().flatten()
     }
 }

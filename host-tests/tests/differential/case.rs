@@ -119,6 +119,14 @@ fn lines<'a>(script: &'a str, root_id: &'a str) -> impl Iterator<Item = &'a str>
     script.lines().filter_map(move |line| line.trim().strip_prefix(root_id)?.strip_prefix(' '))
 }
 
+/// A listed difference between Envoy and the host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Difference {
+    pub(crate) reason: &'static str,
+    /// So many lines of the comparison are always the same.
+    pub(crate) lines: usize,
+}
+
 /// One script and what makes it run.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
@@ -130,7 +138,7 @@ pub(crate) struct Case {
     /// A new configuration for the first downstream filter, before its traffic.
     pub(crate) update: Option<&'static str>,
     /// Why both sides differ here, where they do and may.
-    pub(crate) differs: Option<&'static str>,
+    pub(crate) differs: Option<Difference>,
     /// Before it, on both sides.
     pub(crate) pause: Duration,
     /// Its VM is lost, so no stream will be deleted.
@@ -181,7 +189,15 @@ impl Case {
 
     /// Lists a difference between Envoy and the host with its reason. Where there is none any more, the test fails.
     pub(crate) fn differing_because(mut self, reason: &'static str) -> Self {
-        self.differs = Some(reason);
+        self.differs = Some(Difference { reason, lines: usize::MAX });
+        self
+    }
+
+    /// Of a listed difference, holds only the first lines to what was recorded: behind them Envoy races with itself.
+    pub(crate) fn settled_for(mut self, lines: usize) -> Self {
+        if let Some(difference) = &mut self.differs {
+            difference.lines = lines;
+        }
         self
     }
 

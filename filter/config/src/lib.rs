@@ -1,15 +1,32 @@
 //! Configuration: what the operator wrote, JSON, becomes what we accepted, [`Accepted`], or an error that names key,
-//! value and allowed range. Nothing else in the filter parses configuration, and nothing is accepted in part.
+//! value and allowed range. Nothing else parses configuration, and nothing is accepted in part.
+//!
+//! Apart from the filter, so that a simulator or a page can read what the filter reads: [`parse_pool`].
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod effective;
-mod node;
+mod endpoints;
+mod keys;
+pub mod node;
 mod protobuf;
+mod sessions;
 #[cfg(test)]
 mod tests;
-mod units;
+pub mod units;
 mod validate;
 
-pub(crate) use validate::DEFAULT_TICK;
+pub use node::{Node, Object};
+pub use validate::DEFAULT_TICK;
 
 use core::time::Duration;
 use plimsoll_engine::{PoolConfig, address_key};
@@ -43,6 +60,40 @@ pub struct PoolSettings {
     pub engine: PoolConfig,
     /// Where its attempts are watched.
     pub observe: Observe,
+    /// Where a request's key comes from: the first of these that it has. None for strategies that need no key.
+    pub hash_key: Vec<KeySource>,
+    /// The request header that holds the wanted value, for each of the engine's `subset_keys`.
+    pub subset_headers: Vec<String>,
+    /// Sessions that stay at one endpoint.
+    pub sticky: Option<Sticky>,
+}
+
+/// Where a request's key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A request header, lower-case.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A parameter of the query, as written: percent-encoding stays.
+    Query(String),
+    /// The path, without the query.
+    Path,
+    /// The client's address as the proxy sees it, without the port.
+    SourceAddress,
+}
+
+/// Sessions that stay at one endpoint, by a cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sticky {
+    /// The cookie's name.
+    pub cookie: String,
+    /// Key of the hash that names an endpoint in it. Proxies with the same one know each other's cookies.
+    pub secret: String,
+    /// How long the client keeps it; `None`: until the client closes the session.
+    pub ttl: Option<Duration>,
+    /// Path that it is for.
+    pub path: String,
 }
 
 /// An accepted configuration.
@@ -71,11 +122,25 @@ impl Accepted {
         Ok(accepted)
     }
 
-    /// The configuration with every default filled in, as JSON.
+    /// The configuration with every default filled in, as JSON. Secrets are not in it.
     #[must_use]
     pub fn effective(&self) -> serde_json::Value {
         effective::of(self)
     }
+}
+
+/// Reads one pool from a file that holds either just its settings or a whole configuration of a picker with one pool.
+///
+/// # Errors
+/// As [`Accepted::parse`]; also if there are several pools.
+pub fn parse_pool(value: &serde_json::Value) -> Result<PoolSettings, String> {
+    let whole = value.as_object().is_some_and(|map| map.keys().any(|key| validate::ROOT_KEYS.contains(&key.as_str())));
+    if !whole {
+        return validate::pool(&Node::root(value));
+    }
+    let mut pools = validate::accept(value)?.pools;
+    let given = pools.len();
+    pools.pop().filter(|_| given == 1).ok_or_else(|| format!("pools: {given} given, one is wanted here"))
 }
 
 /// The document that the host handed over: JSON, or a serialised `google.protobuf.Struct`.

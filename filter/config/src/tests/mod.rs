@@ -1,5 +1,7 @@
 //! Tests of the configuration: what is accepted, and what an error says.
 
+mod strategies;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -87,6 +89,33 @@ fn an_error_names_key_value_and_range() {
     for (text, want) in cases {
         let got = error(text);
         assert!(got.contains(want), "{text}\n got: {got}\nwant: {want}");
+    }
+}
+
+#[test]
+fn a_file_with_one_pool_is_that_pool_or_a_whole_configuration() {
+    let whole: serde_json::Value = serde_json::from_str(LEAST).unwrap();
+    let pool = &whole["pools"][0];
+    let accepted = Accepted::parse(LEAST.as_bytes()).unwrap();
+    assert_eq!(parse_pool(&whole).unwrap(), accepted.pools[0]);
+    assert_eq!(parse_pool(pool).unwrap(), accepted.pools[0]);
+
+    let mut two = whole.clone();
+    let mut second = pool.clone();
+    second["name"] = "invoices".into();
+    two["pools"].as_array_mut().unwrap().push(second);
+    let cases = [
+        (two, "pools: 2 given, one is wanted here"),
+        (serde_json::json!({"role": "admin"}), "pools: 0 given, one is wanted here"),
+        (
+            serde_json::json!({"name": "a", "candidates": 0, "endpoints": [{"address": "10.0.0.1:80"}]}),
+            "candidates: 0 is not a whole number from 1 to 16",
+        ),
+        (serde_json::json!(7), "the configuration: 7 is not an object"),
+    ];
+    for (value, want) in cases {
+        let got = parse_pool(&value).unwrap_err();
+        assert!(got.contains(want), "got: {got}\nwant: {want}");
     }
 }
 

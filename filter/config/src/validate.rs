@@ -2,25 +2,29 @@
 //! engine's own `Default`s, where each stands with its reason.
 
 use super::node::{Node, Object};
-use super::{Accepted, Observe, PoolSettings, Role};
-use core::net::SocketAddr;
+use super::{Accepted, Observe, PoolSettings, Role, endpoints, keys, sessions};
 use core::time::Duration;
-use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig, Strategy, address_key};
+use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig, Strategy};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-pub(crate) const DEFAULT_TICK: Duration = Duration::from_millis(100);
+/// How often workers exchange what they know, unless configured otherwise.
+pub const DEFAULT_TICK: Duration = Duration::from_millis(100);
 const MAX_POOLS: usize = 256;
-const MAX_ENDPOINTS: usize = 100_000;
+/// Longest name, bytes.
+pub(super) const LIMIT: usize = 128;
+
+/// Keys of a whole configuration.
+pub(super) const ROOT_KEYS: [&str; 3] = ["role", "tick", "pools"];
 
 pub(super) fn accept(value: &Value) -> Result<Accepted, String> {
-    let root = Node::root(value).object(&["role", "tick", "pools"])?;
+    let root = Node::root(value).object(&ROOT_KEYS)?;
     let roles = [("picker", Role::Picker), ("observer", Role::Observer), ("admin", Role::Admin)];
     let role = root.or("role", Role::default(), |node| node.choice(&roles))?;
     if role != Role::Picker
         && let Some(node) = root.get("tick").or_else(|| root.get("pools"))
     {
-        return Err(format!("{}: only role picker has it; observer and admin use the picker's", node.path));
+        return Err(format!("{}: only role picker has it; observer and admin use the picker's", node.path()));
     }
     let ticks = Duration::from_millis(10)..=Duration::from_secs(1);
     let tick = root.or("tick", DEFAULT_TICK, |node| node.duration(ticks))?;
@@ -34,48 +38,84 @@ pub(super) fn accept(value: &Value) -> Result<Accepted, String> {
     Ok(Accepted { role, tick, pools, generation: 0 })
 }
 
-fn pool(node: &Node) -> Result<PoolSettings, String> {
-    let pool = node.object(&[
-        "name",
-        "cluster",
-        "strategy",
-        "observe",
-        "candidates",
-        "detect_truncated",
-        "endpoints",
-        "circuit",
-        "max_ejected_percent",
-        "panic_threshold_percent",
-        "minimum_samples",
-    ])?;
-    let defaults = PoolConfig::default();
+const POOL_KEYS: [&str; 22] = [
+    "name",
+    "cluster",
+    "strategy",
+    "observe",
+    "candidates",
+    "detect_truncated",
+    "endpoints",
+    "circuit",
+    "max_ejected_percent",
+    "panic_threshold_percent",
+    "minimum_samples",
+    "hash_key",
+    "table_size",
+    "points",
+    "bound",
+    "ranges",
+    "subset",
+    "no_match",
+    "sticky",
+    "prefer_zone",
+    "overprovisioning",
+    "ramp",
+];
+
+pub(super) fn pool(node: &Node) -> Result<PoolSettings, String> {
+    let pool = node.object(&POOL_KEYS)?;
     let name = name(&pool.required("name")?)?;
-    let strategies = Strategy::ALL.map(|strategy| (strategy.name(), strategy));
     let modes = [("attempt", Observe::Attempt), ("request", Observe::Request)];
     let observe = pool.or("observe", Observe::default(), |node| node.choice(&modes))?;
+    let endpoints = endpoints::read(&pool.required("endpoints")?)?;
+    let (subset_keys, subset_headers) = match pool.get("subset") {
+        Some(node) => sessions::subset(&node, &endpoints)?,
+        None => Default::default(),
+    };
+    let cluster = pool.or("cluster", name.clone(), |node| non_empty(node).map(str::to_owned))?;
+    let engine = PoolConfig { name, cluster, subset_keys, ..engine(&pool, endpoints)? };
+    if engine.detect_truncated && observe == Observe::Request {
+        let at = pool.at("detect_truncated");
+        return Err(format!("{at}: true needs observe: \"attempt\", this pool has \"request\""));
+    }
+    Ok(PoolSettings {
+        engine,
+        observe,
+        hash_key: pool.or("hash_key", Vec::new(), keys::sources)?,
+        subset_headers,
+        sticky: pool.or("sticky", None, |node| sessions::sticky(node).map(Some))?,
+    })
+}
+
+/// All of a pool but its names.
+fn engine(pool: &Object, endpoints: Vec<EndpointConfig>) -> Result<PoolConfig, String> {
+    let defaults = PoolConfig::default();
+    let strategies = Strategy::ALL.map(|strategy| (strategy.name(), strategy));
+    let strategy = pool.or("strategy", defaults.strategy, |node| node.choice(&strategies))?;
+    keys::fit(pool, strategy)?;
+    keys::few_enough(pool, strategy, endpoints.len())?;
     let percent = |key, default| pool.or(key, default, |node| node.whole(0..=100));
-    let engine = PoolConfig {
-        cluster: pool.or("cluster", name.clone(), |node| non_empty(node).map(str::to_owned))?,
-        strategy: pool.or("strategy", defaults.strategy, |node| node.choice(&strategies))?,
+    let ramps = Duration::ZERO..=Duration::from_secs(3600);
+    Ok(PoolConfig {
+        strategy,
         candidates: pool.or("candidates", defaults.candidates, |node| {
             node.whole(1..=MAX_CANDIDATES as u32).map(|count| count as usize)
         })?,
         detect_truncated: pool.or("detect_truncated", defaults.detect_truncated, Node::flag)?,
-        endpoints: endpoints(&pool.required("endpoints")?)?,
         circuit: pool.or("circuit", CircuitConfig::default(), circuit)?,
         max_ejected_percent: percent("max_ejected_percent", defaults.max_ejected_percent)?,
         panic_threshold_percent: percent("panic_threshold_percent", defaults.panic_threshold_percent)?,
         minimum_samples: pool.or("minimum_samples", defaults.minimum_samples, |node| node.whole(1..=1_000_000))?,
-        name,
-        ..PoolConfig::default()
-    };
-    if engine.detect_truncated {
-        let at = pool.at("detect_truncated");
-        if observe == Observe::Request {
-            return Err(format!("{at}: true needs observe: \"attempt\", this pool has \"request\""));
-        }
-    }
-    Ok(PoolSettings { engine, observe })
+        hashing: keys::hashing(pool, endpoints.len())?,
+        ranges: pool.or("ranges", Vec::new(), |node| keys::ranges(node, &endpoints))?,
+        no_match: sessions::no_match(pool)?,
+        prefer_zone: pool.or("prefer_zone", None, |node| non_empty(node).map(|zone| Some(zone.to_owned())))?,
+        overprovisioning: pool.or("overprovisioning", defaults.overprovisioning, |node| node.number(1.0..=10.0))?,
+        ramp: pool.or("ramp", defaults.ramp, |node| node.duration(ramps))?,
+        endpoints,
+        ..defaults
+    })
 }
 
 fn name(node: &Node) -> Result<String, String> {
@@ -87,47 +127,28 @@ fn name(node: &Node) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-fn non_empty<'a>(node: &Node<'a>) -> Result<&'a str, String> {
+pub(super) fn non_empty<'a>(node: &Node<'a>) -> Result<&'a str, String> {
     let text = node.text()?;
-    if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+    if text.is_empty() || text.len() > LIMIT || text.chars().any(char::is_control) {
         return Err(node.error("is not 1 to 128 printable characters"));
     }
     Ok(text)
 }
 
-fn endpoints(node: &Node) -> Result<Vec<EndpointConfig>, String> {
-    let list = node.list()?;
-    if list.is_empty() || list.len() > MAX_ENDPOINTS {
-        return Err(format!("{}: {} given, allowed are 1 to {MAX_ENDPOINTS}", node.path, list.len()));
-    }
-    let mut keys = BTreeSet::new();
-    let mut accepted = Vec::with_capacity(list.len());
-    for node in &list {
-        let endpoint = node.object(&["address", "id", "weight", "zone"])?;
-        let address = address(&endpoint)?;
-        if !keys.insert(address_key(address.as_bytes())) {
-            return Err(format!("{}: {address:?} is there twice", endpoint.at("address")));
-        }
-        accepted.push(EndpointConfig {
-            id: endpoint.or("id", address.clone(), |node| non_empty(node).map(str::to_owned))?,
-            weight: endpoint.or("weight", 1, |node| node.whole(1..=1000))?,
-            zone: endpoint.or("zone", None, |node| non_empty(node).map(|zone| Some(zone.to_owned())))?,
-            address,
-            ..EndpointConfig::default()
-        });
-    }
-    unique(accepted.iter().map(|endpoint| endpoint.id.as_str()), &node.path, "id")?;
-    Ok(accepted)
+/// A token of RFC 9110.
+pub(super) fn is_token(text: &str) -> bool {
+    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(of_token)
 }
 
-/// An address in the form in which the proxy prints it: other spellings would never match.
-fn address(endpoint: &Object) -> Result<String, String> {
-    let node = endpoint.required("address")?;
-    match node.text()?.parse::<SocketAddr>() {
-        Ok(address) if address.port() > 0 => Ok(address.to_string()),
-        Ok(_) => Err(node.error("has port 0, allowed are 1 to 65535")),
-        Err(_) => Err(node.error("is not an IP address and port, such as \"10.0.2.10:8002\" or \"[fd00::1]:80\"")),
+/// The name of a header, lower-case as hosts have it.
+pub(super) fn header_name(node: &Node) -> Result<String, String> {
+    let name = node.text()?;
+    let bare = name.strip_prefix(':').unwrap_or(name);
+    if name.len() > LIMIT || !is_token(bare) {
+        return Err(node.error("is not the name of a header: 1 to 128 letters, digits or !#$%&'*+-.^_`|~"));
     }
+    Ok(name.to_ascii_lowercase())
 }
 
 fn circuit(node: &Node) -> Result<CircuitConfig, String> {
@@ -154,7 +175,7 @@ fn circuit(node: &Node) -> Result<CircuitConfig, String> {
     })
 }
 
-fn unique<'a>(values: impl Iterator<Item = &'a str>, at: &str, key: &str) -> Result<(), String> {
+pub(super) fn unique<'a>(values: impl Iterator<Item = &'a str>, at: &str, key: &str) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for (index, value) in values.enumerate() {
         if !seen.insert(value) {

@@ -1,0 +1,109 @@
+//! Who has to be tried first, whatever the strategy says: the endpoint that the request's session sticks to, an endpoint
+//! with a probe permit, then a suspect. Probes and suspects take only requests that may go to them.
+//!
+//! A suspect is an endpoint whose last attempt failed. Where latency decides, its penalty would keep it without traffic
+//! for a minute, neither cleared nor ejected, so it is put first again at short intervals until it succeeds or its
+//! failures in a row eject it; the client is safe, because the retry goes to the next best. The alternatives were
+//! worse: a small penalty lets a fast failing endpoint win, a fast decay forgets slowness.
+
+use super::Pool;
+use crate::config::Strategy;
+use crate::endpoint::{Hot, LocalCircuit};
+use crate::time::Time;
+use alloc::vec::Vec;
+use core::time::Duration;
+use plimsoll_snapshot::CircuitState;
+
+/// How often a suspect is tried again: with five failures to ejection, a dead endpoint is out after a quarter of a
+/// second, and a suspect costs at most 20 retries a second.
+const VERIFY_EVERY: Duration = Duration::from_millis(50);
+/// Endpoints whose last attempt failed, waiting to be tried again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Suspects {
+    list: Vec<(u32, Time)>,
+    turn: usize,
+}
+
+impl Suspects {
+    /// Positions changed: lists anew, all due at once.
+    pub(super) fn relist(&mut self, hot: &[Hot]) {
+        let suspect = |(_, hot): &(usize, &Hot)| hot.failures_in_row > 0 && hot.circuit.passes();
+        self.list.clear();
+        self.list.extend(hot.iter().enumerate().filter(suspect).map(|(at, _)| (at as u32, Time::default())));
+    }
+
+    pub(super) fn add(&mut self, position: u32, now: Time) {
+        if !self.list.iter().any(|(suspect, _)| *suspect == position) {
+            self.list.push((position, now.after(VERIFY_EVERY)));
+        }
+    }
+
+    pub(super) fn remove(&mut self, position: u32) {
+        self.list.retain(|(suspect, _)| *suspect != position);
+    }
+
+    pub(super) fn set_back(&mut self, now: Time) {
+        for (_, due) in &mut self.list {
+            *due = (*due).min(now.after(VERIFY_EVERY));
+        }
+    }
+
+    /// A suspect that is due and may serve this request. Looks at one per call, so that a pool full of suspects costs no
+    /// more than one.
+    fn due(
+        &mut self,
+        now: Time,
+        hot: &[Hot],
+        failures_to_eject: u32,
+        belongs: impl FnOnce(u32) -> bool,
+    ) -> Option<u32> {
+        self.turn = if self.turn >= self.list.len() { 0 } else { self.turn };
+        let (position, due) = self.list.get_mut(self.turn)?;
+        self.turn = self.turn.saturating_add(1);
+        let endpoint = hot.get(*position as usize)?;
+        let wanted = failures_to_eject.saturating_sub(endpoint.failures_in_row);
+        // Against an endpoint that hangs, no more attempts than the verdict needs.
+        let waits = now < *due || !endpoint.circuit.passes() || endpoint.in_flight >= wanted;
+        if waits || endpoint.draining || !belongs(*position) {
+            return None;
+        }
+        *due = now.after(VERIFY_EVERY);
+        Some(*position)
+    }
+}
+
+impl Pool {
+    /// The endpoint that has to be tried first for a request of this plan.
+    pub(super) fn pick_first(&mut self, plan: usize, sticky: Option<u32>, now: Time) -> Option<u32> {
+        if let Some(position) = sticky
+            && self.hot.get(position as usize).is_some_and(|hot| hot.circuit.passes())
+            && self.choice.has(plan, position)
+        {
+            return Some(position);
+        }
+        self.take_probe(plan, now).or_else(|| self.take_suspect(plan, now))
+    }
+
+    fn take_suspect(&mut self, plan: usize, now: Time) -> Option<u32> {
+        if !matches!(self.config.strategy, Strategy::PeakEwma | Strategy::Range) {
+            return None;
+        }
+        let failures_to_eject = self.config.circuit.consecutive_failures;
+        self.suspects.due(now, &self.hot, failures_to_eject, |position| self.choice.has(plan, position))
+    }
+
+    /// Uses one of this worker's probe permits, unless it has expired.
+    fn take_probe(&mut self, plan: usize, now: Time) -> Option<u32> {
+        let at = self.probes.iter().rposition(|position| self.choice.has(plan, *position))?;
+        let position = self.probes.swap_remove(at);
+        let hot = self.hot.get(position as usize)?;
+        let cold = self.cold.get_mut(position as usize)?;
+        let valid = self.circuits.get(cold.key).is_some_and(|entry| now.as_millis() <= entry.until_ms);
+        if hot.circuit != LocalCircuit::Shared(CircuitState::HalfOpen) || cold.permits == 0 || !valid {
+            return None;
+        }
+        cold.permits = cold.permits.saturating_sub(1);
+        cold.probes_picked = cold.probes_picked.saturating_add(1);
+        Some(position)
+    }
+}

@@ -1,0 +1,144 @@
+//! The configuration in force, defaults included, for people to read: the answer to `GET config`. It reads back as
+//! the configuration it shows, but for secrets, which it does not.
+
+use super::units::print;
+use super::{Accepted, KeySource, Observe, PoolSettings, Role, Sticky};
+use plimsoll_engine::{EndpointConfig, KeyBound, KeyRange, NoMatch, PoolConfig, Strategy};
+use serde_json::{Map, Value, json};
+
+/// In place of a secret. Long enough to be one, so that the rest reads back.
+const HIDDEN: &str = "(secret, not shown)";
+
+pub(super) fn of(accepted: &Accepted) -> Value {
+    json!({
+        "role": match accepted.role {
+            Role::Picker => "picker",
+            Role::Observer => "observer",
+            Role::Admin => "admin",
+        },
+        "tick": print(accepted.tick),
+        "pools": accepted.pools.iter().map(pool).collect::<Vec<_>>(),
+    })
+}
+
+/// An object under construction.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.insert(key.into(), value.into());
+    }
+
+    /// Sets what was given.
+    fn some<T: Into<Value>>(&mut self, key: &str, value: Option<T>) {
+        if let Some(value) = value {
+            self.set(key, value);
+        }
+    }
+
+    /// Sets a list that is not empty.
+    fn list<T>(&mut self, key: &str, list: &[T], one: impl Fn(&T) -> Value) {
+        if !list.is_empty() {
+            self.set(key, list.iter().map(one).collect::<Vec<_>>());
+        }
+    }
+}
+
+fn pool(settings: &PoolSettings) -> Value {
+    let pool = &settings.engine;
+    let mut fields = Fields(Map::new());
+    fields.set("name", pool.name.as_str());
+    fields.set("cluster", pool.cluster.as_str());
+    fields.set("strategy", pool.strategy.name());
+    fields.set(
+        "observe",
+        match settings.observe {
+            Observe::Attempt => "attempt",
+            Observe::Request => "request",
+        },
+    );
+    fields.set("candidates", pool.candidates);
+    fields.set("detect_truncated", pool.detect_truncated);
+    fields.set("circuit", circuit(pool));
+    fields.set("max_ejected_percent", pool.max_ejected_percent);
+    fields.set("panic_threshold_percent", pool.panic_threshold_percent);
+    fields.set("minimum_samples", pool.minimum_samples);
+    fields.some("prefer_zone", pool.prefer_zone.as_deref());
+    fields.set("overprovisioning", pool.overprovisioning);
+    fields.set("ramp", print(pool.ramp));
+    fields.list("hash_key", &settings.hash_key, source);
+    fields.some("table_size", pool.hashing.table_size);
+    if pool.strategy == Strategy::RingHash {
+        fields.set("points", pool.hashing.points);
+    }
+    fields.some("bound", pool.hashing.bound);
+    fields.list("ranges", &pool.ranges, |range| self::range(range, &pool.endpoints));
+    let subset: Vec<_> = pool.subset_keys.iter().zip(&settings.subset_headers).collect();
+    fields.list("subset", &subset, |(metadata, header)| json!({"metadata": metadata, "header": header}));
+    if !pool.ranges.is_empty() || !pool.subset_keys.is_empty() {
+        fields.set("no_match", if pool.no_match == NoMatch::Any { "any" } else { "refuse" });
+    }
+    fields.some("sticky", settings.sticky.as_ref().map(sticky));
+    fields.set("endpoints", pool.endpoints.iter().map(endpoint).collect::<Vec<_>>());
+    Value::Object(fields.0)
+}
+
+fn circuit(pool: &PoolConfig) -> Value {
+    let circuit = &pool.circuit;
+    json!({
+        "consecutive_failures": circuit.consecutive_failures,
+        "open_for": print(circuit.open_for),
+        "open_for_max": print(circuit.open_for_max),
+        "backoff": circuit.backoff,
+        "half_open_permits": circuit.half_open_permits,
+        "half_open_max": print(circuit.half_open_max),
+    })
+}
+
+fn endpoint(endpoint: &EndpointConfig) -> Value {
+    let mut fields = Fields(Map::new());
+    fields.set("address", endpoint.address.as_str());
+    fields.set("id", endpoint.id.as_str());
+    fields.set("weight", endpoint.weight);
+    fields.some("zone", endpoint.zone.as_deref());
+    fields.set("tier", endpoint.tier);
+    fields.set("draining", endpoint.draining);
+    if !endpoint.metadata.is_empty() {
+        let mut metadata = Fields(Map::new());
+        endpoint.metadata.iter().for_each(|(key, value)| metadata.set(key, value.as_str()));
+        fields.set("metadata", metadata.0);
+    }
+    Value::Object(fields.0)
+}
+
+fn source(source: &KeySource) -> Value {
+    match source {
+        KeySource::Header(name) => json!({ "header": name }),
+        KeySource::Cookie(name) => json!({ "cookie": name }),
+        KeySource::Query(name) => json!({ "query": name }),
+        KeySource::Path => json!({"path": true}),
+        KeySource::SourceAddress => json!({"source_address": true}),
+    }
+}
+
+fn range(range: &KeyRange, endpoints: &[EndpointConfig]) -> Value {
+    let bound = |bound: &KeyBound| match bound {
+        KeyBound::Number(number) => json!(number),
+        KeyBound::Text(text) => json!(String::from_utf8_lossy(text)),
+    };
+    let id = |position: &u32| endpoints.get(*position as usize).map(|endpoint| endpoint.id.as_str());
+    let mut fields = Fields(Map::new());
+    fields.some("from", range.from.as_ref().map(bound));
+    fields.some("to", range.to.as_ref().map(bound));
+    fields.set("endpoints", range.endpoints.iter().filter_map(id).collect::<Vec<_>>());
+    Value::Object(fields.0)
+}
+
+fn sticky(sticky: &Sticky) -> Value {
+    let mut fields = Fields(Map::new());
+    fields.set("cookie", sticky.cookie.as_str());
+    fields.set("secret", HIDDEN);
+    fields.some("ttl", sticky.ttl.map(print));
+    fields.set("path", sticky.path.as_str());
+    Value::Object(fields.0)
+}

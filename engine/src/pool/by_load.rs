@@ -12,6 +12,7 @@ use core::time::Duration;
 
 /// Loads on arrival are told apart by their power of two: 0, 1, 2–3, 4–7 … 64 and more.
 const STEPS: usize = 8;
+const LAST_STEP: u32 = 7;
 /// An endpoint is hot above this quantile of the loads per weight. Prequal's value.
 const HOT_QUANTILE: f64 = 0.84;
 
@@ -25,7 +26,7 @@ pub(super) struct ByLoad {
 /// The step that a load belongs to.
 pub(super) fn step(load: f32) -> u8 {
     let load = (load + 0.5) as u32;
-    u8::try_from(u32::BITS.saturating_sub(load.leading_zeros())).unwrap_or(u8::MAX).min(STEPS as u8 - 1)
+    u32::BITS.saturating_sub(load.leading_zeros()).min(LAST_STEP) as u8
 }
 
 impl ByLoad {

@@ -6,7 +6,7 @@ use crate::config::EndpointConfig;
 use crate::endpoint::{EPOCH, Hot};
 use crate::ewma::decay;
 use crate::rng::Rng;
-use crate::score::{Sample, score, weight_factor};
+use crate::score::{Sample, Stage, score, weight_factor};
 use crate::time::Time;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -84,6 +84,8 @@ pub struct EndpointView<'a> {
     pub circuit: CircuitState,
     /// Weight in force: 0 while ejected or draining.
     pub effective_weight: f64,
+    /// New, draining, or as usual.
+    pub stage: Stage,
 }
 
 impl Pool {
@@ -228,6 +230,11 @@ impl Pool {
                 f64::from(hot.weight)
             } else {
                 0.0
+            },
+            stage: match cold.warming_since {
+                _ if hot.draining => Stage::Draining,
+                Some(_) => Stage::Warming,
+                None => Stage::Serving,
             },
         })
     }

@@ -28,6 +28,7 @@ mod config;
 mod endpoint;
 mod evidence;
 mod ewma;
+pub mod hashing;
 mod pool;
 mod request;
 mod rng;

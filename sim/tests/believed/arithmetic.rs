@@ -2,7 +2,9 @@
 
 use crate::Section;
 use crate::claim::{Claim, Effort};
-use crate::formulas::{choices_mean, choices_tail, envoy_blind_share, erlang_c, in_turn_mean, m_m_1_quantile, m_m_n_mean};
+use crate::formulas::{
+    choices_mean, choices_tail, envoy_blind_share, erlang_c, in_turn_mean, m_m_1_quantile, m_m_n_mean,
+};
 
 pub(crate) const SECTIONS: [Section; 1] = [Section { name: "formulas", claims: formulas }];
 

@@ -35,13 +35,25 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// A figure measured once per seed; `share` of the expectation is tolerated.
-    pub(crate) fn measured(name: impl Into<String>, expected: f64, values: &[f64], share: f64, because: &'static str) -> Self {
+    pub(crate) fn measured(
+        name: impl Into<String>,
+        expected: f64,
+        values: &[f64],
+        share: f64,
+        because: &'static str,
+    ) -> Self {
         let got = Interval::of(values).expect("at least one seed");
         Self { name: name.into(), expected, got, tolerance: expected.abs() * share, because }
     }
 
     /// A figure without chance in it; `tolerance` is its rounding.
-    pub(crate) fn exact(name: impl Into<String>, expected: f64, got: f64, tolerance: f64, because: &'static str) -> Self {
+    pub(crate) fn exact(
+        name: impl Into<String>,
+        expected: f64,
+        got: f64,
+        tolerance: f64,
+        because: &'static str,
+    ) -> Self {
         let got = Interval { mean: got, half: None, count: 1 };
         Self { name: name.into(), expected, got, tolerance, because }
     }

@@ -1,5 +1,6 @@
-//! What a scenario says happens, happens: endpoints, faults, clients, traffic, subjects. One small world for all: requests
-//! come evenly enough and slots are plenty unless a test says otherwise, so that what is seen is what the test is about.
+//! What a scenario says happens, happens: endpoints, faults, clients, traffic, subjects. One small world for all:
+//! requests come evenly enough and slots are plenty unless a test says otherwise, so that what is seen is what the test
+//! is about.
 
 mod clients;
 mod faults;

@@ -98,7 +98,8 @@ fn weights_are_shares() {
     }
 }
 
-/// Erlang C for ten servers with one queue at .9: 1.668732 (standard deviation 2 % of it for 150,000 requests, as in M/M/1).
+/// Erlang C for ten servers with one queue at .9: 1.668732 (standard deviation 2 % of it for 150,000 requests, as in
+/// M/M/1).
 #[test]
 fn the_central_queue_is_m_m_n_and_the_shortest_queue_is_nearly_as_good() {
     let measured = Extent::Requests(300_000);

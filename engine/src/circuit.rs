@@ -100,7 +100,11 @@ impl Pool {
                 let opening = |evidence: &Evidence| matches!(evidence, Evidence::Opening { .. });
                 let ours = self.evidence.iter().any(|evidence| evidence.key() == entry.key && opening(evidence));
                 if !ours {
+                    let changed = self.hot.get(position as usize).is_some_and(|hot| hot.generation != entry.generation);
                     self.set_circuit(position, LocalCircuit::Shared(entry.state), entry.generation);
+                    if changed && entry.state == CircuitState::Closed {
+                        self.warm(position, Time::from_millis(entry.since_ms));
+                    }
                 }
             }
         }

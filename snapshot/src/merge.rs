@@ -21,6 +21,8 @@ pub struct MergedPool {
     pub picks: u64,
     /// Requests refused.
     pub refused: u64,
+    /// How many of the workers added are alive.
+    pub alive: u32,
     /// In the order of the keys given to [`MergedPool::new`].
     pub endpoints: Vec<MergedEndpoint>,
     keys: Vec<u64>,
@@ -44,6 +46,7 @@ impl MergedPool {
     pub fn add(&mut self, cell: &Cell, stale: bool) {
         self.picks = self.picks.saturating_add(cell.picks);
         self.refused = self.refused.saturating_add(cell.refused);
+        self.alive = self.alive.saturating_add(u32::from(!stale));
         for (position, part) in cell.endpoints.iter().enumerate() {
             let Some(sum) = self.find(part.key, position) else { continue };
             let sum = &mut sum.counts;

@@ -69,6 +69,10 @@ fn near(what: &str, got: f64, want: f64, tolerance: f64) {
     assert!((got - want).abs() <= tolerance, "{what}: {got} for {want} ± {tolerance}");
 }
 
+fn winner(hash: u64, members: Vec<Candidate>) -> Option<u32> {
+    rendezvous(hash, members, 1).next()
+}
+
 fn shuffled(mut members: Vec<Member>, seed: u64) -> Vec<Member> {
     let mut rng = Rng::new(seed);
     for last in (1..members.len()).rev() {
@@ -205,14 +209,14 @@ proptest! {
     #[test]
     fn a_member_without_a_table_moves_no_key_but_its_own(weights in prop::collection::vec(1_u32..20, 2..40), order: u64) {
         let candidates = |members: &[Member]| -> Vec<Candidate> {
-            let candidate = |m: &Member| Candidate { key: m.key, weight: f64::from(m.weight), position: m.key as u32 };
+            let candidate = |m: &Member| Candidate { key: m.key, weight: f64::from(m.weight), late: false, position: m.key as u32 };
             members.iter().map(candidate).collect()
         };
         let all = weighted(4, &weights);
         let rest = shuffled(all[1..].to_vec(), order);
         for hash in sweep(500) {
-            let before = rendezvous(hash, candidates(&all));
-            prop_assert!(before == Some(all[0].key as u32) || before == rendezvous(hash, candidates(&rest)));
+            let before = winner(hash, candidates(&all));
+            prop_assert!(before == Some(all[0].key as u32) || before == winner(hash, candidates(&rest)));
         }
     }
 }
@@ -220,18 +224,34 @@ proptest! {
 #[test]
 fn rendezvous_follows_the_weights() {
     let weights = [1, 2, 3, 10, 100];
-    let candidate = |(m, position): (Member, u32)| Candidate { key: m.key, weight: f64::from(m.weight), position };
+    let candidate =
+        |(m, position): (Member, u32)| Candidate { key: m.key, weight: f64::from(m.weight), late: false, position };
     let all: Vec<Candidate> = weighted(1, &weights).into_iter().zip(0..).map(candidate).collect();
     let (mut rng, mut seen) = (Rng::new(5), [0_u32; 5]);
     for _ in 0..100_000 {
-        seen[rendezvous(rng.next_u64(), all.iter().copied()).unwrap() as usize] += 1;
+        seen[winner(rng.next_u64(), all.clone()).unwrap() as usize] += 1;
     }
     for (weight, seen) in weights.into_iter().zip(seen) {
         let p = f64::from(weight) / 116.0;
         // Six standard deviations of the binomial.
         near("wins", f64::from(seen), 100_000.0 * p, 6.0 * libm::sqrt(100_000.0 * p * (1.0 - p)));
     }
-    assert_eq!(rendezvous(1, []), None);
+    assert_eq!(winner(1, vec![]), None);
+}
+
+#[test]
+fn the_next_winner_is_the_winner_without_the_first_and_the_late_come_last() {
+    let candidate = |(m, position): (Member, u32)| Candidate { key: m.key, weight: 1.0, late: position < 3, position };
+    let all: Vec<Candidate> = members(1, 9).into_iter().zip(0..).map(candidate).collect();
+    for hash in sweep(200).map(mix) {
+        let mut rest = all.clone();
+        let ranked: Vec<u32> = rendezvous(hash, all.clone(), 20).collect();
+        for position in &ranked {
+            assert_eq!(winner(hash, rest.clone()), Some(*position));
+            rest.retain(|candidate| candidate.position != *position);
+        }
+        assert!(rest.is_empty() && ranked.iter().skip(6).all(|position| *position < 3), "{ranked:?}");
+    }
 }
 
 #[test]

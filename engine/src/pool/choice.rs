@@ -4,6 +4,7 @@
 //!
 //! Under the strategy `range` the ranges decide, and subsets are not looked at.
 
+use super::hashed::UnderWay;
 use super::plan::Plan;
 use crate::config::{KeyBound, KeyRange, NoMatch, PoolConfig, Strategy};
 use crate::endpoint::Hot;
@@ -91,14 +92,30 @@ impl Choice {
     /// An endpoint has changed: the plans it belongs to have to be brought up to date.
     pub(super) fn mark(&mut self, position: u32, class: u8) {
         self.outdated = true;
+        self.each_of(position, |plan| plan.mark(class));
+    }
+
+    /// Counts attempts under way on an endpoint, in all plans that it belongs to.
+    pub(super) fn count(&mut self, position: u32, class: u8, count: impl Fn(&mut UnderWay)) {
+        self.each_of(position, |plan| plan.count(class, &count));
+    }
+
+    /// Forgets all attempts under way.
+    pub(super) fn forget_under_way(&mut self) {
+        for group in self.plans.iter_mut().flat_map(|plan| &mut plan.groups) {
+            group.under_way = UnderWay::default();
+        }
+    }
+
+    fn each_of(&mut self, position: u32, mut each: impl FnMut(&mut Plan)) {
         if let Some(plan) = self.plans.first_mut() {
-            plan.mark(class);
+            each(plan);
         }
         let from = self.offsets.get(position as usize).map_or(0, |from| *from as usize);
         let count = self.memberships(position).len();
         for index in from..from.saturating_add(count) {
             if let Some(plan) = self.memberships.get(index).and_then(|plan| self.plans.get_mut(*plan as usize)) {
-                plan.mark(class);
+                each(plan);
             }
         }
     }

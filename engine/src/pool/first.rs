@@ -7,7 +7,6 @@
 //! worse: a small penalty lets a fast failing endpoint win, a fast decay forgets slowness.
 
 use super::Pool;
-use crate::config::Strategy;
 use crate::endpoint::{Hot, LocalCircuit};
 use crate::time::Time;
 use alloc::vec::Vec;
@@ -85,7 +84,7 @@ impl Pool {
     }
 
     fn take_suspect(&mut self, plan: usize, now: Time) -> Option<u32> {
-        if !matches!(self.config.strategy, Strategy::PeakEwma | Strategy::Range) {
+        if !self.config.strategy.compares_latency() {
             return None;
         }
         let failures_to_eject = self.config.circuit.consecutive_failures;

@@ -4,6 +4,7 @@ mod arrange;
 mod attempts;
 mod circuits;
 mod ejection;
+mod hashing;
 mod picks;
 mod robustness;
 mod weights;

@@ -22,6 +22,18 @@ pub(crate) fn demo(arguments: &[OsString]) -> Result<()> {
     replace_this_process(with_envoy(command)?)
 }
 
+/// Starts the simulator with `arguments`; returns only if it cannot be started. Its exit code is the answer: 2 is bad
+/// input.
+pub(crate) fn simulate(arguments: &[OsString]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--release", "--locked", "--package", "plimsoll-host-tests"]);
+    command.args(["--no-default-features", "--bin", "simulate"]);
+    // Paths among the arguments are as the user sees them.
+    command.current_dir(std::env::current_dir()?).arg("--manifest-path").arg(root().join("Cargo.toml"));
+    command.arg("--").args(arguments);
+    replace_this_process(command)
+}
+
 /// What can be measured.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Bench {

@@ -36,31 +36,34 @@ struct Ranking {
     best: [(f32, u32); MAX_CANDIDATES],
     length: usize,
     limit: usize,
+    worst: f32,
 }
 
 impl Ranking {
     fn new(limit: usize) -> Self {
-        Self { best: [(f32::MAX, 0); MAX_CANDIDATES], length: 0, limit: limit.min(MAX_CANDIDATES) }
+        let (best, limit) = ([(f32::INFINITY, 0); MAX_CANDIDATES], limit.min(MAX_CANDIDATES));
+        Self { best, length: 0, limit, worst: f32::INFINITY }
     }
 
     fn add(&mut self, cost: f32, position: u32) {
-        if self.length == self.limit && self.worst() <= cost {
+        if self.length == self.limit && self.worst <= cost {
             return;
         }
         self.length = self.length.saturating_add(1).min(self.limit);
-        let ranked = self.best.get_mut(..self.length).unwrap_or_default();
-        let taken = ranked.len().saturating_sub(1);
-        let at = ranked.iter().take(taken).position(|(other, _)| *other > cost).unwrap_or(taken);
-        if let Some(tail) = ranked.get_mut(at..).filter(|tail| !tail.is_empty()) {
-            tail.rotate_right(1);
-            if let Some(slot) = tail.first_mut() {
-                *slot = (cost, position);
+        let Some(ranked) = self.best.get_mut(..self.length) else { return };
+        // What is dearer moves back by one, and what is last falls out.
+        let mut carried = (cost, position);
+        let mut moves = false;
+        for slot in ranked.iter_mut() {
+            moves |= cost < slot.0;
+            if moves {
+                core::mem::swap(slot, &mut carried);
             }
         }
-    }
-
-    fn worst(&self) -> f32 {
-        self.length.checked_sub(1).and_then(|last| self.best.get(last)).map_or(f32::MAX, |(cost, _)| *cost)
+        if !moves && let Some(last) = ranked.last_mut() {
+            *last = carried;
+        }
+        self.worst = ranked.last().map_or(f32::INFINITY, |(cost, _)| *cost);
     }
 
     fn append_to(&self, picked: &mut Candidates, wanted: usize) {
@@ -119,7 +122,7 @@ impl Pool {
         }
         let all = all.get(..count).unwrap_or_default();
         self.push_idle(group, picked, all, &view);
-        self.push_ranked(picked, all, |hot, _| view.cost(hot));
+        self.push_best(picked, all, |hot| view.cost(hot));
     }
 
     /// Prequal's rule on what this proxy sees: of those that are not hot the one with the lowest latency at its present
@@ -161,13 +164,29 @@ impl Pool {
         }
     }
 
-    /// Appends these endpoints, the lowest cost first; ties in their order.
+    /// Appends these endpoints, at most [`MAX_CANDIDATES`], the lowest cost first; ties in their order.
     fn push_ranked(&self, picked: &mut Candidates, drawn: &[u32], cost: impl Fn(&Hot, u32) -> f32) {
+        let mut ranked = [(f32::MAX, 0_u32); MAX_CANDIDATES];
+        for (slot, position) in ranked.iter_mut().zip(drawn) {
+            *slot = (self.hot.get(*position as usize).map_or(f32::MAX, |hot| cost(hot, *position)), *position);
+        }
+        let ranked = ranked.get_mut(..drawn.len()).unwrap_or_default();
+        // Stable, and the order drawn is random: ties fall by chance.
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (_, position) in ranked {
+            if picked.length < self.config.candidates && !picked.contains(*position) {
+                picked.push(*position);
+            }
+        }
+    }
+
+    /// The same for any number of endpoints.
+    fn push_best(&self, picked: &mut Candidates, positions: &[u32], cost: impl Fn(&Hot) -> f32) {
         let wanted = self.config.candidates;
         let mut ranking = Ranking::new(wanted);
-        for position in drawn {
+        for position in positions {
             if let Some(hot) = self.hot.get(*position as usize) {
-                ranking.add(cost(hot, *position), *position);
+                ranking.add(cost(hot), *position);
             }
         }
         ranking.append_to(picked, wanted);

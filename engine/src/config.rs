@@ -64,6 +64,11 @@ impl Strategy {
         }
     }
 
+    /// It compares latencies, so an endpoint whose last attempt failed has to be tried again on purpose.
+    pub(crate) fn compares_latency(self) -> bool {
+        matches!(self, Self::PeakEwma | Self::LeastResponseTime | Self::Hcl | Self::Range)
+    }
+
     /// It spreads hashes of keys over the endpoints.
     #[must_use]
     pub fn is_hashed(self) -> bool {

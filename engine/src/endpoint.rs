@@ -78,6 +78,10 @@ pub(crate) struct Cold {
     pub(crate) sketches: Option<Box<[CompactSketch; 2]>>,
     /// What the other workers saw lately.
     pub(crate) peers: Sample,
+    /// Part of the configured weight that the score leaves, 0 to 1.
+    pub(crate) health: f64,
+    /// New or recovered: since when its share grows.
+    pub(crate) warming_since: Option<Time>,
     /// Half-open: permits that this worker may still use.
     pub(crate) permits: u32,
     /// Half-open: probes picked whose attempt has not begun.
@@ -101,6 +105,8 @@ impl Cold {
             recent: [Sample::default(); 2],
             sketches: None,
             peers: Sample::default(),
+            health: 1.0,
+            warming_since: None,
             permits: 0,
             probes_picked: 0,
             probes_under_way: 0,

@@ -12,6 +12,9 @@ use core::time::Duration;
 const TAU: Duration = Duration::from_secs(10);
 /// What a failure counts as, at least. linkerd's value.
 const PENALTY_US: f32 = 5_000_000.0;
+/// An answer's part in a plain mean, at least: at high rates the decay alone would give it none, and the mean would need
+/// seconds to follow.
+const LEAST_PART: f32 = 0.05;
 /// Nothing counts more than this.
 const CEILING_US: f32 = 300_000_000.0;
 
@@ -39,6 +42,31 @@ impl PeakEwma {
         self.at = now;
     }
 
+    /// Records a success into a plain mean: a slower answer has no more weight than a faster one. Each answer counts for a
+    /// part of at least [`LEAST_PART`].
+    pub(crate) fn record_mean(&mut self, now: Time, latency: Duration) {
+        let latency = (micros(latency) as f32).min(CEILING_US);
+        self.value = Some(match self.value {
+            Some(value) if !self.penalised => {
+                let keep = decay(now.since(self.at), TAU).min(1.0 - LEAST_PART);
+                value * keep + latency * (1.0 - keep)
+            }
+            _ => latency,
+        });
+        self.penalised = false;
+        self.at = now;
+    }
+
+    /// Begins at this value, in microseconds, as if nothing had been before.
+    pub(crate) fn restart(&mut self, now: Time, value: f32) {
+        *self = Self { value: Some(value), penalised: false, at: now };
+    }
+
+    /// The last attempt failed.
+    pub(crate) fn is_penalised(&self) -> bool {
+        self.penalised
+    }
+
     /// Records a failure.
     pub(crate) fn penalise(&mut self, now: Time) {
         self.value = Some(self.read(now).unwrap_or(0.0).clamp(PENALTY_US, CEILING_US));
@@ -48,7 +76,12 @@ impl PeakEwma {
 
     /// Microseconds, decayed to now; `None` before the first answer.
     pub(crate) fn read(&self, now: Time) -> Option<f32> {
-        self.value.map(|value| value * decay(now.since(self.at), TAU))
+        self.read_fading(now, TAU)
+    }
+
+    /// The same with another time constant for what fades while nothing comes in.
+    pub(crate) fn read_fading(&self, now: Time, constant: Duration) -> Option<f32> {
+        self.value.map(|value| value * decay(now.since(self.at), constant))
     }
 
     /// The clock was set back.
@@ -89,6 +122,19 @@ mod tests {
         ewma.record(at(10), Duration::from_millis(10));
         let e = core::f32::consts::E;
         let want = 100_000.0 / e + 10_000.0 * (1.0 - 1.0 / e);
+        assert!((read(&ewma, 10) - want).abs() < 1.0);
+    }
+
+    #[test]
+    fn a_mean_follows_slower_and_faster_answers_alike() {
+        let mut ewma = PeakEwma::default();
+        for latency in [100, 200, 100] {
+            ewma.record_mean(at(0), Duration::from_millis(latency));
+        }
+        assert!((read(&ewma, 0) - 104_750.0).abs() < 1.0, "{}", read(&ewma, 0));
+        ewma.record_mean(at(10), Duration::from_millis(10));
+        let e = core::f32::consts::E;
+        let want = 104_750.0 / e + 10_000.0 * (1.0 - 1.0 / e);
         assert!((read(&ewma, 10) - want).abs() < 1.0);
     }
 

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::host::{self, Level};
+use crate::sessions::{self, Session};
 use crate::streams::Stream;
 use crate::{admin, broken, observer, picker, shared, tick, vm};
 use plimsoll_config::{Accepted, Role};
@@ -110,17 +111,33 @@ pub extern "C" fn proxy_on_request_headers(context: u32, _headers: u32, _end: u3
     if proceed { CONTINUE } else { PAUSE }
 }
 
+/// Who waits for a response.
+enum Watched {
+    Attempt,
+    Request(Option<Session>),
+    Session(Session),
+}
+
 /// A response's headers.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_response_headers(context: u32, _headers: u32, _end: u32) -> u32 {
     let watched = vm::with(|vm| match vm.streams.get_mut(context) {
-        Some(Stream::Attempt(_, attempt)) if !attempt.answered() => Some(true),
-        Some(Stream::Request(_, attempt, _)) if !attempt.answered() => Some(false),
+        Some(Stream::Attempt(_, attempt)) if !attempt.answered() => Some(Watched::Attempt),
+        Some(Stream::Request(_, attempt, _, session)) if !attempt.answered() => Some(Watched::Request(session.take())),
+        Some(Stream::Session(session)) => {
+            let session = *session;
+            vm.streams.end(context);
+            Some(Watched::Session(session))
+        }
         _ => None,
     });
     match watched.flatten() {
-        Some(true) => observer::answered(context),
-        Some(false) => picker::answered(context),
+        Some(Watched::Attempt) => observer::answered(context),
+        Some(Watched::Request(session)) => {
+            picker::answered(context);
+            session.iter().for_each(sessions::answered);
+        }
+        Some(Watched::Session(session)) => sessions::answered(&session),
         None => {}
     }
     CONTINUE
@@ -138,8 +155,8 @@ pub extern "C" fn proxy_on_done(context: u32) -> u32 {
     });
     match ended.flatten() {
         Some(Stream::Attempt(pool, attempt)) => observer::ended(pool, attempt),
-        Some(Stream::Request(pool, attempt, _)) => picker::ended(pool, attempt),
-        Some(Stream::Fresh(_)) | None => {}
+        Some(Stream::Request(pool, attempt, ..)) => picker::ended(pool, attempt),
+        Some(Stream::Fresh(_) | Stream::Session(_)) | None => {}
     }
     1
 }

@@ -80,6 +80,13 @@ mod imports {
             value: *const u8,
             value_size: usize,
         ) -> u32;
+        pub(super) fn proxy_add_header_map_value(
+            map: u32,
+            key: *const u8,
+            key_size: usize,
+            value: *const u8,
+            value_size: usize,
+        ) -> u32;
         pub(super) fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
         pub(super) fn proxy_get_buffer_bytes(
             buffer: u32,
@@ -222,6 +229,23 @@ pub fn replace_request_header(name: &str, value: &str) -> Result<(), Failure> {
     check(unsafe {
         imports::proxy_replace_header_map_value(
             Headers::Request as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
+}
+
+/// Adds a response header to those of its name.
+///
+/// # Errors
+/// As the host says.
+pub fn add_response_header(name: &str, value: &str) -> Result<(), Failure> {
+    // SAFETY: the host reads both texts only during the call.
+    check(unsafe {
+        imports::proxy_add_header_map_value(
+            Headers::Response as u32,
             name.as_ptr(),
             name.len(),
             value.as_ptr(),

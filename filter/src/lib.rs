@@ -5,6 +5,7 @@
 //! - [`host`]: the functions that the host offers; all fallible, the only other `unsafe` code
 //! - [`vm`]: everything this VM knows: roots, streams, pools
 //! - [`picker`], [`observer`], [`admin`]: the three roles
+//! - [`reading`]: what a request says about where it may go; [`sessions`]: the cookie that says it
 //! - [`tick`]: sharing with the other workers, through [`shared`]; [`metrics`]
 //! - [`plimsoll_config`]: reads the configuration
 //! - `broken`: mistakes on purpose, in test builds only
@@ -31,6 +32,8 @@ pub mod host;
 pub mod metrics;
 pub mod observer;
 pub mod picker;
+pub mod reading;
+pub mod sessions;
 pub mod shared;
 pub mod streams;
 pub mod tick;

@@ -7,15 +7,30 @@
 use crate::abi::now;
 use crate::host::{self, Headers};
 use crate::observer::parse_number;
+use crate::reading::{Reading, Wishes};
+use crate::sessions::Session;
 use crate::streams::Stream;
 use crate::vm::{self, PoolId, Vm};
 use core::time::Duration;
 use plimsoll_config::Observe;
-use plimsoll_engine::{Attempt, Candidates, Ending, Outcome, Pool, Refused, Time, address_key};
+use plimsoll_engine::{Attempt, Candidates, Ending, Outcome, Pool, Refusal, Refused, Request, Time, address_key};
 use plimsoll_snapshot::FailureKind;
+use std::rc::Rc;
 
 /// The header that steers the cluster: `ip:port,ip:port,…`, best first.
 pub const HEADER: &str = "x-plimsoll-endpoint";
+
+/// Which pool steers a request.
+#[derive(Default)]
+pub(crate) enum Target {
+    /// None of ours.
+    #[default]
+    None,
+    /// This one, and what it wants to know first.
+    Pool(PoolId, Option<Rc<Reading>>),
+    /// The one of the route's cluster, which the host has to tell.
+    ByCluster,
+}
 
 enum Plan {
     Steer(String),
@@ -26,13 +41,27 @@ enum Plan {
 /// Steers a request; false if it was answered here.
 pub(crate) fn steer(context: u32, root: u32) -> bool {
     let now = now();
-    let pool = match vm::with(|vm| vm.root(root).map(|root| (root.pools.len(), root.pools.first().copied()))).flatten()
-    {
-        Some((0 | 1, first)) => first,
-        Some(_) => cluster_pool(root),
-        None => None,
+    let target = vm::with(|vm| {
+        let root = vm.root(root)?;
+        let first = root.pools.first().copied();
+        Some(if root.pools.len() > 1 { Target::ByCluster } else { vm.target(first) })
+    });
+    let target = match target.flatten() {
+        Some(Target::ByCluster) => cluster_target(root),
+        target => target.unwrap_or_default(),
     };
-    match vm::with(|vm| plan(vm, context, pool, now)).unwrap_or(Plan::Pass) {
+    let planned = match target {
+        Target::Pool(id, None) => vm::with(|vm| plan(vm, context, id, None, now)),
+        Target::Pool(id, Some(reading)) => {
+            let mut wishes = vm::with(|vm| core::mem::take(&mut vm.wishes)).unwrap_or_default();
+            reading.read(&mut wishes);
+            let planned = vm::with(|vm| plan(vm, context, id, Some((&reading, &wishes)), now));
+            vm::with(|vm| vm.wishes = wishes);
+            planned
+        }
+        Target::None | Target::ByCluster => None,
+    };
+    match planned.unwrap_or(Plan::Pass) {
         Plan::Steer(text) => {
             let _ = host::replace_request_header(HEADER, &text);
             vm::with(|vm| vm.text = text);
@@ -53,33 +82,42 @@ pub(crate) fn steer(context: u32, root: u32) -> bool {
     }
 }
 
-fn cluster_pool(root: u32) -> Option<PoolId> {
-    let cluster = host::property("xds\0cluster_name", <[u8]>::to_vec).ok()?;
-    vm::with(|vm| vm.pool_of_cluster(root, &cluster)).flatten()
+fn cluster_target(root: u32) -> Target {
+    let cluster = host::property("xds\0cluster_name", <[u8]>::to_vec).unwrap_or_default();
+    vm::with(|vm| vm.target(vm.pool_of_cluster(root, &cluster))).unwrap_or_default()
 }
 
-fn plan(vm: &mut Vm, context: u32, id: Option<PoolId>, now: Time) -> Plan {
-    let Some(id) = id else { return Plan::Pass };
+fn plan(vm: &mut Vm, context: u32, id: PoolId, read: Option<(&Reading, &Wishes)>, now: Time) -> Plan {
     vm.carries_traffic = true;
     let mut rng = vm.rng.clone();
     let mut text = core::mem::take(&mut vm.text);
     let Some(state) = vm.pool_mut(id) else { return Plan::Pass };
-    let picked = state.pool.pick(now, &mut rng);
-    let mut watched = None;
+    let request = read.map_or_else(Request::default, |(_, wishes)| Request {
+        key: (!wishes.key.is_empty()).then_some(wishes.key.as_slice()),
+        sticky: wishes.named.and_then(|key| state.pool.position(key)),
+        subset: wishes.subset,
+    });
+    let picked = state.pool.pick_for(&request, now, &mut rng);
+    let sticks = read.filter(|(reading, _)| reading.sessions().is_some());
+    let session = sticks.map(|(_, wishes)| Session { pool: id, named: wishes.named, at: now });
+    let mut stream = None;
     let plan = match picked {
         Ok(candidates) => {
             write_list(&mut text, &state.pool, &candidates);
-            if state.observe == Observe::Request {
-                let first = candidates.as_slice().first().copied();
-                watched = first.and_then(|first| state.pool.start(first, now)).map(|attempt| (attempt, candidates));
+            if state.observe == Observe::Request
+                && let Some(first) = candidates.as_slice().first()
+            {
+                let attempt = state.pool.start(*first, now);
+                stream = attempt.map(|attempt| Stream::Request(id, attempt, candidates, session));
             }
+            stream = stream.or(session.map(Stream::Session));
             Plan::Steer(text)
         }
         Err(refused) => Plan::Refuse(refused),
     };
     vm.rng = rng;
-    if let Some((attempt, candidates)) = watched {
-        vm.streams.put(context, Stream::Request(id, attempt, candidates));
+    if let Some(stream) = stream {
+        vm.streams.put(context, stream);
     }
     plan
 }
@@ -96,11 +134,17 @@ fn write_list(text: &mut String, pool: &Pool, candidates: &Candidates) {
     }
 }
 
-/// Answers 503 with the time after which it is worth trying again; false if the host would not.
+/// Answers 503 with the reason, and where waiting helps the time after which it is worth trying again; false if the host
+/// would not. 503 also where nothing fits the request, as other balancers do: there may be such a path or not, what is
+/// not there is somebody to ask.
 fn refuse(refused: &Refused) -> bool {
     let seconds = refused.retry_after.max(Duration::from_millis(1)).as_millis().div_ceil(1000).to_string();
-    let headers = [("retry-after", seconds.as_str()), ("x-plimsoll-refused", "no_endpoint")];
-    host::send_local_response(503, "plimsoll_no_endpoint", &headers, b"no endpoint may be called now\n").is_ok()
+    let (reason, details, body, headers): (_, _, &[u8], usize) = match refused.reason {
+        Refusal::NoEndpoint => ("no_endpoint", "plimsoll_no_endpoint", b"no endpoint may be called now\n", 2),
+        Refusal::NoMatch => ("no_match", "plimsoll_no_match", b"no endpoint serves such requests\n", 1),
+    };
+    let list = [("x-plimsoll-refused", reason), ("retry-after", seconds.as_str())];
+    host::send_local_response(503, details, list.get(..headers).unwrap_or(&list), body).is_ok()
 }
 
 /// The final response's headers, in `observe: request`.
@@ -117,15 +161,15 @@ pub(crate) fn answered(context: u32) {
     };
     vm::with(|vm| {
         let (Some(outcome), Some(_)) = (outcome, address) else {
-            if let Some(Stream::Request(pool, attempt, _)) = vm.streams.end(context) {
+            if let Some(Stream::Request(pool, attempt, ..)) = vm.streams.end(context) {
                 vm.finish(pool, attempt, now, Ending::Abandoned);
             }
             return;
         };
-        if let Some(Stream::Request(id, attempt, candidates)) = vm.streams.end(context) {
+        if let Some(Stream::Request(id, attempt, candidates, _)) = vm.streams.end(context) {
             let attempt = credit(vm, id, attempt, &candidates, address, now, outcome);
             if let Some(attempt) = attempt {
-                vm.streams.put(context, Stream::Request(id, attempt, candidates));
+                vm.streams.put(context, Stream::Request(id, attempt, candidates, None));
             }
         }
     });

@@ -4,6 +4,7 @@
 //! A stream costs a map entry only once there is something to remember: between its creation and its headers, which
 //! follow each other at once, its root is kept in one field.
 
+use crate::sessions::Session;
 use crate::vm::PoolId;
 use core::hash::{BuildHasherDefault, Hasher};
 use core::time::Duration;
@@ -24,8 +25,10 @@ pub enum Stream {
     Fresh(u32),
     /// An attempt that an observer watches.
     Attempt(PoolId, Attempt),
-    /// A request that the picker watches itself: the attempt on the first candidate, and all candidates.
-    Request(PoolId, Attempt, Candidates),
+    /// A request that the picker watches itself: the attempt on the first candidate, all candidates, and its session.
+    Request(PoolId, Attempt, Candidates, Option<Session>),
+    /// A request whose client may get a cookie with its answer.
+    Session(Session),
 }
 
 /// All streams of the VM.
@@ -86,7 +89,8 @@ impl Streams {
         let newest = self.newest.map_or(0, |(context, _)| context);
         let old = |context: &u32, stream: &Stream| match stream {
             Stream::Fresh(_) => newest.saturating_sub(*context) > FRESH_BEHIND,
-            Stream::Attempt(_, attempt) | Stream::Request(_, attempt, _) => now.since(attempt.started()) > LIMIT,
+            Stream::Attempt(_, attempt) | Stream::Request(_, attempt, ..) => now.since(attempt.started()) > LIMIT,
+            Stream::Session(session) => now.since(session.at) > LIMIT,
         };
         let contexts: Vec<u32> =
             self.map.iter().filter(|(context, stream)| old(context, stream)).map(|(context, _)| *context).collect();

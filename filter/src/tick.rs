@@ -100,7 +100,8 @@ fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
     }
     vm.ticked = Some(now);
     for stream in vm.streams.overdue(now) {
-        if let crate::streams::Stream::Attempt(id, attempt) | crate::streams::Stream::Request(id, attempt, _) = stream {
+        if let crate::streams::Stream::Attempt(id, attempt) | crate::streams::Stream::Request(id, attempt, ..) = stream
+        {
             vm.finish(id, attempt, now, Ending::Abandoned);
         }
     }

@@ -4,6 +4,8 @@
 //! The state is borrowed only between host calls, never across one: the host may call back into the VM during any of
 //! them. A pool that the tick works on is taken out meanwhile.
 
+use crate::picker::Target;
+use crate::reading::{Reading, Wishes};
 use crate::shared::Worker;
 use crate::streams::{ContextHasher, Streams};
 use crate::{metrics, observer, tick};
@@ -43,6 +45,8 @@ pub struct Vm {
     pub events: Vec<Event>,
     /// For header values, so that a pick allocates nothing.
     pub text: String,
+    /// What a request says, so that its key allocates nothing.
+    pub wishes: Wishes,
     /// When the tick last worked.
     pub ticked: Option<Time>,
     /// When dead workers were last looked for.
@@ -63,6 +67,7 @@ impl Default for Vm {
             worker: Worker::default(),
             events: Vec::new(),
             text: String::new(),
+            wishes: Wishes::default(),
             ticked: None,
             swept: None,
             carries_traffic: false,
@@ -107,6 +112,8 @@ pub struct PoolState {
     pub pool: Pool,
     /// Where its attempts are watched.
     pub observe: Observe,
+    /// What it wants to know of a request; `None`: nothing.
+    pub reading: Option<Rc<Reading>>,
     /// How long the proxy waits for its attempts.
     pub patience: observer::Patience,
     /// Hash of the configuration that it is from.
@@ -184,6 +191,7 @@ impl Vm {
         {
             state.pool.reconfigure(settings.engine.clone());
             state.observe = settings.observe;
+            state.reading = Reading::of(settings).map(Rc::new);
             state.generation = generation;
             slot.owner = owner.to_vec();
             return PoolId { slot: index as u32, uid: slot.uid };
@@ -195,6 +203,7 @@ impl Vm {
             state: Some(PoolState {
                 pool: Pool::new(settings.engine.clone()),
                 observe: settings.observe,
+                reading: Reading::of(settings).map(Rc::new),
                 patience: observer::Patience::default(),
                 generation,
                 sharing: tick::PoolSharing::new(&settings.engine.name),
@@ -277,6 +286,16 @@ impl Vm {
             (state.pool.config().cluster.as_bytes() == cluster).then_some(())
         };
         self.root(root)?.pools.iter().find(|id| of(id).is_some()).copied()
+    }
+
+    /// A pool and what it wants to know of a request.
+    #[must_use]
+    pub(crate) fn target(&self, id: Option<PoolId>) -> Target {
+        let slot = |id: PoolId| self.slots.get(id.slot as usize).filter(|slot| slot.uid == id.uid);
+        match id.and_then(|id| Some((id, slot(id)?.state.as_ref()?))) {
+            Some((id, state)) => Target::Pool(id, state.reading.clone()),
+            None => Target::None,
+        }
     }
 
     /// Ends an attempt in its pool, if that is still there.

@@ -6,18 +6,20 @@
 
 mod agenda;
 mod balancer;
+mod client;
 mod dice;
-mod fleet;
+pub mod file;
 mod report;
 mod run;
 mod scenario;
 pub mod statistics;
 mod subject;
-mod upstream;
+mod traffic;
+mod world;
 
 pub use balancer::{Attempt, Balancer, Change, Ending, Pick, Request, Verdict};
 pub use report::{Bucket, EndpointReport, Outcomes, Report, Samples, VerdictReport};
-pub use run::run;
+pub use run::{Progress, run, run_with};
 pub use scenario::{
     Antagonist, Client, Endpoint, Extent, Fault, FaultKind, Flapping, Keys, RetryBudget, RetryOn, Scenario, Service,
     Shape, Targets, Throttle, Traffic, Warming,

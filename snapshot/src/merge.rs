@@ -21,6 +21,8 @@ pub struct MergedPool {
     pub picks: u64,
     /// Requests refused.
     pub refused: u64,
+    /// How many of the workers added are alive.
+    pub alive: u32,
     /// Merged histogram of the whole pool, of the last 5 to 10 s; absent until one is added.
     pub sketch: Option<Sketch>,
     /// In the order of the keys given to [`MergedPool::new`].
@@ -46,6 +48,7 @@ impl MergedPool {
     pub fn add(&mut self, cell: &Cell, stale: bool) {
         self.picks = self.picks.saturating_add(cell.picks);
         self.refused = self.refused.saturating_add(cell.refused);
+        self.alive = self.alive.saturating_add(u32::from(!stale));
         for (position, part) in cell.endpoints.iter().enumerate() {
             let Some(sum) = self.find(part.key, position) else { continue };
             let sum = &mut sum.counts;

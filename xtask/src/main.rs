@@ -60,6 +60,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Simulate a scenario: a table with confidence intervals for Plimsoll and what it is compared with
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// For the simulator: SCENARIO [--config FILE] [--compare FILE|PEER ...] [--seeds N] [--json FILE|-]; see `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Print which tools were found, which are missing, and what to do
     Doctor,
 }
@@ -71,6 +78,7 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => programs::demo(&arguments),
         Command::Test { fast } => checks::run(fast),
         Command::Bench { which, arguments } => programs::bench(which, &arguments),
+        Command::Simulate { arguments } => programs::simulate(&arguments),
         Command::Doctor => doctor::run(),
     };
     match result {

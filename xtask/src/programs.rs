@@ -3,21 +3,35 @@
 //! The program replaces this process instead of running under it, so Ctrl-C, signals from elsewhere
 //! and the exit code are the program's own affair and nothing stands between.
 
+use std::env;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::run::{cargo, checked};
-use crate::{dist, envoy, wasm::Route};
+use crate::run::{cargo, checked, on_path};
+use crate::{apt, dist, envoy, wasm::Route};
 
 /// Starts the demo with `arguments`; returns only if it cannot be started.
 pub(crate) fn demo(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo();
     command.args(["run", "--release", "--locked", "--package", "plimsoll-host-tests"]);
     command.args(["--no-default-features", "--bin", "demo", "--"]).args(arguments);
-    with_envoy(command)
+    replace_this_process(with_envoy(command)?)
+}
+
+/// Starts the simulator with `arguments`; returns only if it cannot be started. Its exit code is the answer: 2 is bad
+/// input.
+pub(crate) fn simulate(arguments: &[OsString]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--release", "--locked", "--package", "plimsoll-host-tests"]);
+    command.args(["--no-default-features", "--bin", "simulate"]);
+    // Paths among the arguments are as the user sees them.
+    command.current_dir(std::env::current_dir()?).arg("--manifest-path").arg(root().join("Cargo.toml"));
+    command.arg("--").args(arguments);
+    replace_this_process(command)
 }
 
 /// What can be measured.
@@ -29,6 +43,8 @@ pub(crate) enum Bench {
     Wasm,
     /// The filter in a real Envoy: CPU per request against Envoy's own balancing
     Envoy,
+    /// Envoy with the filter beside other balancers, under faults
+    Peers,
 }
 
 /// Runs one bench with `arguments`, or all of them.
@@ -41,7 +57,13 @@ pub(crate) fn bench(which: Option<Bench>, arguments: &[OsString]) -> Result<()> 
         bench_wasm(arguments)?;
     }
     if wanted(Bench::Envoy) {
-        bench_envoy(arguments)?;
+        let command = with_envoy(program("bench-envoy", arguments))?;
+        finish(which, "bench envoy", command)?;
+    }
+    if wanted(Bench::Peers) {
+        balancers()?;
+        let command = with_envoy(program("bench-peers", arguments))?;
+        finish(which, "bench peers", command)?;
     }
     Ok(())
 }
@@ -60,19 +82,36 @@ fn bench_wasm(arguments: &[OsString]) -> Result<()> {
     checked("bench wasm", &mut command)
 }
 
-fn bench_envoy(arguments: &[OsString]) -> Result<()> {
+/// A bench of whole processes.
+fn program(name: &str, arguments: &[OsString]) -> Command {
     let mut command = cargo();
     command.args(["run", "--release", "--locked", "--package", "plimsoll-benches"]);
-    command.args(["--no-default-features", "--bin", "bench-envoy", "--"]).args(arguments);
-    with_envoy(command)
+    command.args(["--no-default-features", "--bin", name, "--"]).args(arguments);
+    command
 }
 
-fn with_envoy(mut command: Command) -> Result<()> {
+/// Gets HAProxy and nginx where that is possible. Where it is not, the bench names what it lacks and how to do without.
+fn balancers() -> Result<()> {
+    let missing = [("HAPROXY", "haproxy"), ("NGINX", "nginx")].into_iter().filter(|(variable, program)| {
+        let is_here = on_path(program).is_some() || Path::new("/usr/sbin").join(program).is_file();
+        env::var_os(variable).is_none() && !is_here
+    });
+    let missing: Vec<&str> = missing.map(|(_, program)| program).collect();
+    if missing.is_empty() || !apt::available() { Ok(()) } else { apt::install(&missing) }
+}
+
+/// What needs Envoy, and the filter in `dist/`.
+fn with_envoy(mut command: Command) -> Result<Command> {
     let envoy = envoy::get()?;
     dist::build(&Route::find()?, None)?;
     println!("==> building and starting the program");
     command.env("ENVOY", envoy);
-    replace_this_process(command)
+    Ok(command)
+}
+
+/// The only bench takes the place of this process; others follow on one of several.
+fn finish(which: Option<Bench>, name: &str, mut command: Command) -> Result<()> {
+    if which.is_some() { replace_this_process(command) } else { checked(name, &mut command) }
 }
 
 fn replace_this_process(mut command: Command) -> Result<()> {

@@ -1,7 +1,8 @@
 //! One attempt on one endpoint, from its start to its settlement. [`Attempt`] cannot be copied and finishing consumes
 //! it, so that no attempt is settled twice.
 
-use super::Pool;
+use super::{Pool, by_load};
+use crate::config::Strategy;
 use crate::endpoint::LocalCircuit;
 use crate::evidence::{Evidence, ProbeResult};
 use crate::time::{Time, micros};
@@ -17,6 +18,8 @@ pub struct Attempt {
     key: u64,
     generation: u64,
     probe: bool,
+    /// Step of the load that it found, under `hcl`.
+    load_step: u8,
     started: Time,
     answer: Answer,
 }
@@ -78,8 +81,10 @@ impl Pool {
 
     /// An attempt on the endpoint at `position` begins; `None` if there is no such endpoint.
     pub fn start(&mut self, position: u32, now: Time) -> Option<Attempt> {
+        let peers_scale = if self.by_load.is_kept() { self.peers_scale(now).0 } else { 0.0 };
         let hot = self.hot.get_mut(position as usize)?;
         let cold = self.cold.get_mut(position as usize)?;
+        let load_step = if self.by_load.is_kept() { by_load::step(Self::load(hot, peers_scale)) } else { 0 };
         hot.in_flight = hot.in_flight.saturating_add(1);
         let class = hot.class;
         let probe = cold.probes_picked > 0 && hot.circuit == LocalCircuit::Shared(CircuitState::HalfOpen);
@@ -96,6 +101,7 @@ impl Pool {
             key,
             generation,
             probe,
+            load_step,
             started: now,
             answer: Answer::None,
         })
@@ -155,6 +161,9 @@ impl Pool {
     fn settle(&mut self, attempt: &Attempt, now: Time, latency: Duration, outcome: Outcome) {
         let Some(position) = self.find(attempt) else { return };
         self.count(position, now, latency, outcome);
+        if outcome == Outcome::Success {
+            self.by_load.record(position, attempt.load_step, now, latency);
+        }
         let Some(hot) = self.hot.get_mut(position) else { return };
         if hot.generation != attempt.generation {
             return;
@@ -198,7 +207,10 @@ impl Pool {
                 if slow_above.is_some_and(|limit| latency_us > limit) {
                     cold.slow = cold.slow.saturating_add(1);
                 }
-                hot.ewma.record(now, latency);
+                match self.config.strategy {
+                    Strategy::LeastResponseTime | Strategy::Hcl => hot.ewma.record_mean(now, latency),
+                    _ => hot.ewma.record(now, latency),
+                }
                 self.window.add(latency_us);
                 if let Some(sketch) = self.sketch_mut(position) {
                     sketch.add(latency_us);

@@ -7,7 +7,6 @@
 //! worse: a small penalty lets a fast failing endpoint win, a fast decay forgets slowness.
 
 use super::Pool;
-use crate::config::Strategy;
 use crate::endpoint::{Hot, LocalCircuit};
 use crate::time::Time;
 use alloc::vec::Vec;
@@ -85,7 +84,7 @@ impl Pool {
     }
 
     fn take_suspect(&mut self, plan: usize, now: Time) -> Option<u32> {
-        if !matches!(self.config.strategy, Strategy::PeakEwma | Strategy::Range) {
+        if !self.config.strategy.compares_latency() {
             return None;
         }
         let failures_to_eject = self.config.circuit.consecutive_failures;
@@ -98,6 +97,10 @@ impl Pool {
         let position = self.probes.swap_remove(at);
         let hot = self.hot.get(position as usize)?;
         let cold = self.cold.get_mut(position as usize)?;
+        // Its permit expires: what it takes are sessions, and those go nowhere else to be tried.
+        if hot.draining {
+            return None;
+        }
         let valid = self.circuits.get(cold.key).is_some_and(|entry| now.as_millis() <= entry.until_ms);
         if hot.circuit != LocalCircuit::Shared(CircuitState::HalfOpen) || cold.permits == 0 || !valid {
             return None;

@@ -4,22 +4,25 @@
 //! - `plan`: where requests of one kind may go, and in which proportions; `choice`: which plan a request follows
 //! - `pick`: the ordered list of candidates; `first`: who has to be tried first; `rank`: who is best; `hashed`: who
 //!   serves a key; `keyed`: how much of its keys an endpoint takes
+//! - `ramp`: shares that grow; `by_load`: latencies by load
 //! - `attempts`: from start to settlement, exactly once
 //! - `refresh`: what happens on the tick: epochs, scores, other workers' counts
 //!
 //! Circuits are in [`crate::circuit`].
 
 mod attempts;
+mod by_load;
 mod choice;
 mod first;
 mod hashed;
 mod keyed;
 mod pick;
 mod plan;
+mod ramp;
 mod rank;
 mod refresh;
 
-use crate::config::{EndpointConfig, PoolConfig};
+use crate::config::{EndpointConfig, PoolConfig, Strategy};
 use crate::endpoint::{Cold, Hot, LocalCircuit};
 use crate::evidence::Evidence;
 use crate::time::Time;
@@ -46,6 +49,9 @@ pub struct Pool {
     /// Endpoints with a permit to use, one entry per permit.
     pub(crate) probes: Vec<u32>,
     suspects: first::Suspects,
+    /// Endpoints whose share grows, in no order.
+    warming: Vec<u32>,
+    by_load: by_load::ByLoad,
     tables: hashed::Tables,
     window: refresh::Window,
     pub(crate) evidence: Vec<Evidence>,
@@ -72,6 +78,8 @@ impl Pool {
             choice: choice::Choice::default(),
             probes: Vec::new(),
             suspects: first::Suspects::default(),
+            warming: Vec::new(),
+            by_load: by_load::ByLoad::default(),
             tables: hashed::Tables::default(),
             window: refresh::Window::default(),
             evidence: Vec::new(),
@@ -93,12 +101,19 @@ impl Pool {
         let cold = core::mem::take(&mut self.cold).into_iter();
         let mut old: Vec<Option<(Hot, Cold)>> =
             core::mem::take(&mut self.hot).into_iter().zip(cold).map(Some).collect();
+        let kept = if config.strategy == Strategy::Hcl { config.endpoints.len() } else { 0 };
+        let mut loads = core::mem::replace(&mut self.by_load, by_load::ByLoad::new(kept));
+        let mut joined = Vec::new();
         for (position, endpoint) in config.endpoints.iter().enumerate() {
             let fresh = Cold::new(endpoint.clone(), self.membership);
             let key = fresh.key;
-            let stayed = known.get(&key).and_then(|position| old.get_mut(*position as usize)?.take());
+            let at = known.get(&key).map(|position| *position as usize);
+            let stayed = at.and_then(|at| old.get_mut(at)?.take());
+            match at.filter(|_| stayed.is_some()) {
+                Some(at) => self.by_load.take_over(position, &mut loads, at),
+                None => joined.push(position as u32),
+            }
             let (mut hot, mut cold) = stayed.unwrap_or_else(|| (Hot::new(endpoint.weight), fresh));
-            hot.weight = endpoint.weight as f32;
             hot.draining = endpoint.draining;
             hot.class = plan::class(endpoint.tier, config.prefer_zone.is_some() && endpoint.zone == config.prefer_zone);
             cold.config = endpoint.clone();
@@ -108,8 +123,21 @@ impl Pool {
         }
         self.config = config;
         self.choice = choice::Choice::new(&self.config, &self.hot);
+        self.settle_in(if old.is_empty() { Vec::new() } else { joined });
+    }
+
+    /// The endpoints are new or have moved: brings everything up to date that names positions. `joined` came to others
+    /// that serve already.
+    fn settle_in(&mut self, joined: Vec<u32>) {
         self.begin_tables();
         self.recount_under_way();
+        self.relist_warming();
+        for position in joined {
+            self.warm(position, self.window.ticked);
+        }
+        for position in 0..self.hot.len() as u32 {
+            self.reweigh(position, self.window.ticked);
+        }
         self.suspects.relist(&self.hot);
         self.evidence.retain(|evidence| self.by_key.contains_key(&evidence.key()));
         self.list_probes();
@@ -189,10 +217,15 @@ impl Pool {
         let recovered = circuit.passes() && !hot.circuit.passes();
         if circuit.passes() != hot.circuit.passes() {
             self.choice.mark(position, hot.class);
+            cold.warming_since = None;
         }
         if recovered {
             // What it was like before it broke says little; it starts again in the middle of the pool.
-            hot.ewma.clear();
+            match self.window.usual_us {
+                Some(usual) => hot.ewma.restart(self.window.ticked, usual),
+                None => hot.ewma.clear(),
+            }
+            self.by_load.forget(position as usize);
         }
         if hot.generation != generation {
             cold.forget_probes();

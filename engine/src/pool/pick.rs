@@ -113,8 +113,12 @@ impl Pool {
         match (self.config.strategy, hash) {
             (Strategy::RoundRobin | Strategy::Random, _) => {}
             (Strategy::PeakEwma | Strategy::Range, _) => self.pick_by_latency(group, picked, now, rng),
+            (Strategy::LeastResponseTime, _) => self.pick_by_mean(group, picked, now, rng),
+            (Strategy::Hcl, _) => self.pick_hot_or_cold(group, picked, now, rng),
             (Strategy::Maglev | Strategy::RingHash, Some(hash)) => self.pick_by_key((plan, group), hash, picked, now),
-            _ => self.pick_by_load(group, picked, rng),
+            (Strategy::LeastRequest | Strategy::Maglev | Strategy::RingHash, _) => {
+                self.pick_by_load(group, picked, now, rng);
+            }
         }
     }
 

@@ -4,8 +4,10 @@
 //!
 //! Shares are as in Envoy: a tier can take overprovisioning × (eligible weight / whole weight) of the traffic, at most
 //! all of it, and what it cannot take goes to the next; if all of them together cannot, everybody gets proportionally
-//! more. The same holds for the preferred zone and the others within a tier. Eligible weight is the weight in force, so
-//! a tier that has just come back is filled as its endpoints warm up, and not at once.
+//! more. The same holds for the preferred zone and the others within a tier.
+//!
+//! Eligible weight is the weight in force, so a tier that has just come back is filled as its endpoints warm up, and not
+//! at once; what is left over when all are warming goes by the configured weights of the same endpoints.
 //!
 //! Below the panic threshold, ejections in a tier are ignored, unless the other tiers can take its traffic. Draining is
 //! never ignored.
@@ -57,11 +59,34 @@ pub(super) struct Group {
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
     /// Members that take new traffic, whatever their circuits say.
-    present: usize,
-    present_weight: f64,
+    present: Part,
     /// Those of them whose circuits pass.
-    passing: usize,
-    passing_weight: f64,
+    passing: Part,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    count: usize,
+    /// Weight in force.
+    weight: f64,
+    /// Weight as configured.
+    configured: f64,
+}
+
+impl Part {
+    fn add(&mut self, weight: f32, configured: u32) {
+        self.count = self.count.saturating_add(1);
+        self.weight += f64::from(weight);
+        self.configured += f64::from(configured);
+    }
+
+    fn of(groups: &[Group], part: impl Fn(&Group) -> Self) -> Self {
+        groups.iter().map(part).fold(Self::default(), |sum, part| Self {
+            count: sum.count.saturating_add(part.count),
+            weight: sum.weight + part.weight,
+            configured: sum.configured + part.configured,
+        })
+    }
 }
 
 impl Group {
@@ -75,21 +100,21 @@ impl Group {
         !hot.draining && (self.panic || hot.circuit.passes())
     }
 
-    fn count(&mut self, hot: &[Hot]) {
+    fn count(&mut self, config: &PoolConfig, hot: &[Hot]) {
         let mut counted = Counted::default();
-        for hot in self.members.iter().filter_map(|position| hot.get(*position as usize)).filter(|hot| !hot.draining) {
-            counted.present = counted.present.saturating_add(1);
-            counted.present_weight += f64::from(hot.weight);
+        for position in &self.members {
+            let endpoint = hot.get(*position as usize).zip(config.endpoints.get(*position as usize));
+            let Some((hot, endpoint)) = endpoint.filter(|(hot, _)| !hot.draining) else { continue };
+            counted.present.add(hot.weight, endpoint.weight);
             if hot.circuit.passes() {
-                counted.passing = counted.passing.saturating_add(1);
-                counted.passing_weight += f64::from(hot.weight);
+                counted.passing.add(hot.weight, endpoint.weight);
             }
         }
         self.counted = counted;
     }
 
-    fn available(&self) -> f64 {
-        if self.panic { self.counted.present_weight } else { self.counted.passing_weight }
+    fn available(&self) -> Part {
+        if self.panic { self.counted.present } else { self.counted.passing }
     }
 
     fn build(&mut self, hot: &[Hot], in_turn: bool, rng: &mut Rng) {
@@ -183,7 +208,7 @@ impl Plan {
     /// Brings groups and shares up to date.
     pub(super) fn refresh(&mut self, config: &PoolConfig, hot: &[Hot], rng: &mut Rng) {
         for group in self.groups.iter_mut().filter(|group| group.outdated) {
-            group.count(hot);
+            group.count(config, hot);
         }
         self.judge_panic(config);
         self.share_out(config.overprovisioning.max(1.0));
@@ -196,16 +221,15 @@ impl Plan {
     }
 
     fn judge_panic(&mut self, config: &PoolConfig) {
-        let passing = |tier: &[Group]| sum(tier, |group| group.counted.passing_weight);
-        let capacity = |tier: &[Group]| capacity(config.overprovisioning.max(1.0), passing(tier), whole(tier));
-        let total: f64 = self.tiers().map(capacity).sum();
+        let factor = config.overprovisioning.max(1.0);
+        let capacity =
+            |tier: &[Group]| Capacity::of(factor, Part::of(tier, |group| group.counted.passing), whole(tier));
+        let total: f64 = self.tiers().map(|tier| capacity(tier).configured).sum();
         let lonely = self.tiers().count() < 2;
         let threshold = config.panic_threshold_percent as usize;
         for tier in self.groups.chunk_by_mut(same_tier) {
-            let count = |counted: fn(&Counted) -> usize| {
-                tier.iter().fold(0_usize, |sum, group| sum.saturating_add(counted(&group.counted)))
-            };
-            let (passing, present) = (count(|counted| counted.passing), count(|counted| counted.present));
+            let passing = Part::of(tier, |group| group.counted.passing).count;
+            let present = Part::of(tier, |group| group.counted.present).count;
             let few = passing.saturating_mul(100) < present.saturating_mul(threshold);
             let panic = few && (lonely || total < 1.0);
             for group in tier {
@@ -219,26 +243,19 @@ impl Plan {
         self.groups.chunk_by(same_tier)
     }
 
-    fn share_out(&mut self, overprovisioning: f64) {
-        let able = |tier: &[Group]| sum(tier, Group::available) > 0.0;
-        // Nobody is well: as many requests for each as it has weight, as in Envoy's total panic.
-        let everywhere = self.tiers().filter(|tier| able(tier)).all(|tier| tier.iter().all(|group| group.panic));
-        let of_tier = |tier: &[Group]| {
-            if everywhere {
-                return sum(tier, Group::available);
-            }
-            capacity(overprovisioning, sum(tier, |group| group.counted.passing_weight), whole(tier))
+    fn share_out(&mut self, factor: f64) {
+        let present = self.groups.iter().filter(|group| group.counted.present.count > 0);
+        let tiers = if present.clone().all(|group| group.panic) {
+            // Nobody is well: as many requests for each as it has weight, as in Envoy's total panic.
+            to_one(self.tiers().map(|tier| Part::of(tier, Group::available).weight).collect())
+        } else {
+            let capacity =
+                |tier: &[Group]| Capacity::of(factor, Part::of(tier, |group| group.counted.passing), whole(tier));
+            spill(self.tiers().map(capacity).collect())
         };
-        let mut tiers: Vec<f64> = self.tiers().map(of_tier).collect();
-        if !everywhere {
-            fill_in_order(&mut tiers);
-        }
-        scale_to_one(&mut tiers);
         for (tier, share) in self.groups.chunk_by_mut(same_tier).zip(tiers) {
-            let mut zones: Vec<f64> =
-                tier.iter().map(|group| capacity(overprovisioning, group.available(), group.whole)).collect();
-            fill_in_order(&mut zones);
-            scale_to_one(&mut zones);
+            let capacity = |group: &Group| Capacity::of(factor, group.available(), group.whole);
+            let zones = spill(tier.iter().map(capacity).collect());
             for (group, part) in tier.iter_mut().zip(zones) {
                 group.share = share * part;
             }
@@ -250,31 +267,82 @@ fn same_tier(a: &Group, b: &Group) -> bool {
     a.class / 2 == b.class / 2
 }
 
-fn sum(groups: &[Group], of: impl Fn(&Group) -> f64) -> f64 {
-    groups.iter().map(of).sum()
-}
-
 fn whole(groups: &[Group]) -> f64 {
-    sum(groups, |group| group.whole)
+    groups.iter().map(|group| group.whole).sum()
 }
 
-/// The part of all traffic that these can take.
-fn capacity(overprovisioning: f64, available: f64, whole: f64) -> f64 {
-    if whole > 0.0 { (overprovisioning * available / whole).min(1.0) } else { 0.0 }
+/// The part of all traffic that some endpoints can take, 0 to 1.
+#[derive(Clone, Copy, Debug)]
+struct Capacity {
+    /// As they are.
+    now: f64,
+    /// If they had their configured weights; not below that.
+    configured: f64,
 }
 
-/// Each takes what those before it have left over, as far as it can.
-fn fill_in_order(capacities: &mut [f64]) {
-    let mut left = 1.0;
-    for capacity in capacities {
-        *capacity = capacity.min(left);
-        left -= *capacity;
+impl Capacity {
+    fn of(factor: f64, part: Part, whole: f64) -> Self {
+        let of = |weight: f64| if whole > 0.0 { (factor * weight / whole).min(1.0) } else { 0.0 };
+        Self { now: of(part.weight), configured: of(part.configured.max(part.weight)) }
     }
 }
 
-fn scale_to_one(parts: &mut [f64]) {
+/// Shares for capacities in order of preference: each takes what those before it have left over, as far as it can; the
+/// rest, if there is one, as far as it could with its configured weights; and if that is not enough, all take more.
+fn spill(capacities: Vec<Capacity>) -> Vec<f64> {
+    let mut left = 1.0;
+    let mut take = |most: f64| {
+        let taken = most.clamp(0.0, left);
+        left -= taken;
+        taken
+    };
+    let mut shares: Vec<f64> = capacities.iter().map(|capacity| take(capacity.now)).collect();
+    for (share, capacity) in shares.iter_mut().zip(&capacities) {
+        *share += take(capacity.configured - capacity.now);
+    }
+    to_one(shares)
+}
+
+fn to_one(mut parts: Vec<f64>) -> Vec<f64> {
     let total: f64 = parts.iter().sum();
     if total > 0.0 {
         parts.iter_mut().for_each(|part| *part /= total);
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(capacities: &[(f64, f64)]) -> Vec<f64> {
+        spill(capacities.iter().map(|(now, configured)| Capacity { now: *now, configured: *configured }).collect())
+    }
+
+    #[test]
+    fn traffic_goes_to_capacities_in_order() {
+        // Envoy's table for three priorities, without and with a shortage.
+        let cases: [(&[f64], &[f64]); 6] = [
+            (&[1.0, 1.0, 1.0], &[1.0, 0.0, 0.0]),
+            (&[0.7, 1.0, 1.0], &[0.7, 0.3, 0.0]),
+            (&[0.28, 0.28, 1.0], &[0.28, 0.28, 0.44]),
+            (&[0.35, 0.35, 0.0], &[0.5, 0.5, 0.0]),
+            (&[0.0, 0.0, 0.2], &[0.0, 0.0, 1.0]),
+            (&[0.0, 0.0, 0.0], &[0.0, 0.0, 0.0]),
+        ];
+        for (capacities, want) in cases {
+            let both: Vec<(f64, f64)> = capacities.iter().map(|capacity| (*capacity, *capacity)).collect();
+            for (got, want) in shares(&both).iter().zip(want) {
+                assert!((got - want).abs() < 1e-12, "{capacities:?}: {got} for {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_left_while_all_warm_up_goes_by_configured_weights_without_a_jump() {
+        let close = |got: Vec<f64>, want: [f64; 2]| got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-12);
+        assert!(close(shares(&[(0.1, 1.0), (0.1, 1.0)]), [0.9, 0.1]));
+        assert!(close(shares(&[(0.14, 1.0), (0.85, 0.85)]), [0.15, 0.85]));
+        assert!(close(shares(&[(0.14, 1.0), (0.86, 0.86)]), [0.14, 0.86]));
     }
 }

@@ -1,4 +1,12 @@
-//! Who is best among a few endpoints, for the strategies that compare.
+//! Who is best among a few endpoints, for the strategies that compare: `least_request`, `peak_ewma` (and `range`, inside
+//! a range), `least_response_time` and `hcl`. Each gives an endpoint a cost, and the lowest goes first.
+//!
+//! Load is the requests under way: this worker's exactly, the others' by e^(−age/S) with S the mean service time. Two
+//! candidates are compared while that is old and five while it is fresh: with more, all workers run to the same one.
+//!
+//! Where weights differ, the draw follows them, and so must the verdict between idle endpoints: by (load + 1) / weight
+//! the heavier one of an idle pool would get everything. So among idle endpoints the first one drawn goes first, unless
+//! another is clearly faster.
 
 use super::Pool;
 use super::pick::Candidates;
@@ -13,10 +21,66 @@ use crate::time::Time;
 const COMPARED_WHEN_FRESH: usize = 5;
 /// Candidates compared when the other workers' counts are old: with more, all workers run to the same endpoint.
 const COMPARED_WHEN_STALE: usize = 2;
+/// Up to this many eligible endpoints `least_response_time` looks at all of them.
+const SCANNED: usize = 64;
+/// Below this load, the others' decayed part included, an endpoint counts as idle.
+const IDLE: f32 = 0.5;
+/// How many times dearer than the cheapest endpoint the first one drawn may be, if it is idle: averages of equal
+/// endpoints differ by less, unless they have hardly any traffic.
+const CLEARLY: f32 = 2.0;
+/// What a hot endpoint costs under `hcl`, in microseconds: more than any latency.
+const HOT: f32 = 1e10;
+
+/// The cheapest so far, cheapest first; of equals the one that came first.
+struct Ranking {
+    best: [(f32, u32); MAX_CANDIDATES],
+    length: usize,
+    limit: usize,
+}
+
+impl Ranking {
+    fn new(limit: usize) -> Self {
+        Self { best: [(f32::MAX, 0); MAX_CANDIDATES], length: 0, limit: limit.min(MAX_CANDIDATES) }
+    }
+
+    fn add(&mut self, cost: f32, position: u32) {
+        if self.length == self.limit && self.worst() <= cost {
+            return;
+        }
+        self.length = self.length.saturating_add(1).min(self.limit);
+        let ranked = self.best.get_mut(..self.length).unwrap_or_default();
+        let taken = ranked.len().saturating_sub(1);
+        let at = ranked.iter().take(taken).position(|(other, _)| *other > cost).unwrap_or(taken);
+        if let Some(tail) = ranked.get_mut(at..).filter(|tail| !tail.is_empty()) {
+            tail.rotate_right(1);
+            if let Some(slot) = tail.first_mut() {
+                *slot = (cost, position);
+            }
+        }
+    }
+
+    fn worst(&self) -> f32 {
+        self.length.checked_sub(1).and_then(|last| self.best.get(last)).map_or(f32::MAX, |(cost, _)| *cost)
+    }
+
+    fn append_to(&self, picked: &mut Candidates, wanted: usize) {
+        for (_, position) in self.best.iter().take(self.length) {
+            if picked.length < wanted && !picked.contains(*position) {
+                picked.push(*position);
+            }
+        }
+    }
+}
 
 impl Pool {
+    /// Requests under way at an endpoint, the others' scaled by what their news are worth.
+    pub(super) fn load(hot: &Hot, peers_scale: f32) -> f32 {
+        hot.in_flight as f32 + peers_scale * hot.peers_in_flight
+    }
+
     /// The first of two by chance, unless the second has fewer requests under way per weight.
-    pub(super) fn pick_by_load(&self, group: &Group, picked: &mut Candidates, rng: &mut Rng) {
+    pub(super) fn pick_by_load(&self, group: &Group, picked: &mut Candidates, now: Time, rng: &mut Rng) {
+        let (peers_scale, _) = self.peers_scale(now);
         // Weight decides on who is drawn and, under load, on who wins. If it also decided between idle endpoints (by
         // (load + 1) / weight) or if the two always differed, the lightest of an idle pool would get nothing, and the
         // lighter of two busy ones nearly as much as the other.
@@ -25,37 +89,111 @@ impl Pool {
         } else {
             group.draw(COMPARED_WHEN_STALE, picked, rng)
         };
-        self.push_ranked(picked, &drawn, |hot| hot.in_flight as f32 / hot.weight);
+        self.push_ranked(picked, drawn.as_slice(), |hot, _| Self::load(hot, peers_scale) / hot.weight);
     }
 
+    /// The lowest peak-sensitive latency × (load + 1) / weight of a few.
     pub(super) fn pick_by_latency(&self, group: &Group, picked: &mut Candidates, now: Time, rng: &mut Rng) {
-        let (peers_scale, fresh) = self.peers_scale(now);
-        let middle = self.window.middle_us();
+        let (view, fresh) = self.latency_view(now);
         let compared = if fresh { COMPARED_WHEN_FRESH } else { COMPARED_WHEN_STALE };
         let drawn = group.draw(compared, picked, rng);
-        self.push_ranked(picked, &drawn, |hot| {
-            // Without history it counts as the pool's middle, but the first attempt goes there whatever the others are
-            // like: their averages fade while they wait, its own cannot, so it might wait for ever.
-            let load = hot.in_flight as f32 + peers_scale * hot.peers_in_flight;
-            let untried = if load < 1.0 { 0.0 } else { middle.max(1.0) };
-            let latency = hot.ewma.read(now).map_or(untried, |latency| latency.max(1.0));
-            latency * (load + 1.0) / hot.weight
+        self.push_idle(group, picked, drawn.as_slice(), &view);
+        self.push_ranked(picked, drawn.as_slice(), |hot, _| view.cost(hot));
+    }
+
+    /// The lowest mean latency × (load + 1) / weight: of all in a small group, of a few in a large one.
+    pub(super) fn pick_by_mean(&self, group: &Group, picked: &mut Candidates, now: Time, rng: &mut Rng) {
+        let (view, _) = self.latency_view(now);
+        let count = group.eligible.len();
+        if count > SCANNED {
+            let drawn = group.draw(COMPARED_WHEN_FRESH, picked, rng);
+            self.push_idle(group, picked, drawn.as_slice(), &view);
+            return self.push_ranked(picked, drawn.as_slice(), |hot, _| view.cost(hot));
+        }
+        // From a random start, so that ties fall by chance.
+        let start = group.sampler.draw(rng) as usize;
+        let mut all = [0_u32; SCANNED];
+        let (after, before) = group.eligible.split_at_checked(start).map_or((&[][..], &[][..]), |(a, b)| (b, a));
+        for (slot, position) in all.iter_mut().zip(after.iter().chain(before)) {
+            *slot = *position;
+        }
+        let all = all.get(..count).unwrap_or_default();
+        self.push_idle(group, picked, all, &view);
+        self.push_ranked(picked, all, |hot, _| view.cost(hot));
+    }
+
+    /// Prequal's rule on what this proxy sees: of those that are not hot the one with the lowest latency at its present
+    /// load, and if all are hot, the one with the lowest load.
+    pub(super) fn pick_hot_or_cold(&self, group: &Group, picked: &mut Candidates, now: Time, rng: &mut Rng) {
+        let (view, _) = self.latency_view(now);
+        let drawn = group.draw(COMPARED_WHEN_FRESH, picked, rng);
+        self.push_idle(group, picked, drawn.as_slice(), &view);
+        self.push_ranked(picked, drawn.as_slice(), |hot, position| {
+            let load = Self::load(hot, view.peers_scale);
+            if load / hot.weight > self.by_load.hot_above() {
+                return HOT * (1.0 + load / hot.weight);
+            }
+            let known = if hot.ewma.is_penalised() { None } else { self.by_load.read(position, load, now) };
+            known.unwrap_or_else(|| view.latency(hot))
         });
     }
 
-    /// Appends the endpoints drawn, the lowest cost first.
-    fn push_ranked(&self, picked: &mut Candidates, drawn: &Candidates, cost: impl Fn(&Hot) -> f32) {
-        let mut ranked = [(f32::MAX, 0_u32); MAX_CANDIDATES];
-        for (slot, position) in ranked.iter_mut().zip(drawn.as_slice()) {
-            *slot = (self.hot.get(*position as usize).map_or(f32::MAX, &cost), *position);
+    /// With it: whether the other workers' counts are fresh.
+    fn latency_view(&self, now: Time) -> (LatencyView, bool) {
+        let (peers_scale, fresh) = self.peers_scale(now);
+        (LatencyView { peers_scale, middle: self.window.middle_us(), now }, fresh)
+    }
+
+    /// Where weights differ: appends the first one drawn if it is idle and no other, whatever its weight, is clearly
+    /// cheaper.
+    fn push_idle(&self, group: &Group, picked: &mut Candidates, drawn: &[u32], view: &LatencyView) {
+        if !group.sampler.is_weighted() || picked.length >= self.config.candidates {
+            return;
         }
-        let ranked = ranked.get_mut(..drawn.length).unwrap_or_default();
-        // Stable, and the order drawn is random: ties fall by chance.
-        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-        for (_, position) in ranked {
-            if picked.length < self.config.candidates {
-                picked.push(*position);
+        let hot = |position: &u32| self.hot.get(*position as usize);
+        let Some((first, idle)) = drawn.first().and_then(|first| Some((*first, hot(first)?))) else { return };
+        if Self::load(idle, view.peers_scale) >= IDLE || picked.contains(first) {
+            return;
+        }
+        let cheapest = drawn.iter().filter_map(hot).map(|hot| view.weightless(hot)).fold(f32::MAX, f32::min);
+        if view.weightless(idle) <= cheapest * CLEARLY {
+            picked.push(first);
+        }
+    }
+
+    /// Appends these endpoints, the lowest cost first; ties in their order.
+    fn push_ranked(&self, picked: &mut Candidates, drawn: &[u32], cost: impl Fn(&Hot, u32) -> f32) {
+        let wanted = self.config.candidates;
+        let mut ranking = Ranking::new(wanted);
+        for position in drawn {
+            if let Some(hot) = self.hot.get(*position as usize) {
+                ranking.add(cost(hot, *position), *position);
             }
         }
+        ranking.append_to(picked, wanted);
+    }
+}
+
+/// What latencies and loads mean at the time of a pick.
+struct LatencyView {
+    peers_scale: f32,
+    middle: f32,
+    now: Time,
+}
+
+impl LatencyView {
+    /// Microseconds. Without history an endpoint counts as the pool's middle, but the first attempt goes there whatever the
+    /// others are like: their averages fade while they wait, its own cannot, so it might wait for ever.
+    fn latency(&self, hot: &Hot) -> f32 {
+        let untried = if Pool::load(hot, self.peers_scale) < 1.0 { 0.0 } else { self.middle.max(1.0) };
+        hot.ewma.read(self.now).map_or(untried, |latency| latency.max(1.0))
+    }
+
+    fn weightless(&self, hot: &Hot) -> f32 {
+        self.latency(hot) * (Pool::load(hot, self.peers_scale) + 1.0)
+    }
+
+    fn cost(&self, hot: &Hot) -> f32 {
+        self.weightless(hot) / hot.weight
     }
 }

@@ -6,7 +6,7 @@ use crate::config::EndpointConfig;
 use crate::endpoint::{EPOCH, Hot};
 use crate::ewma::decay;
 use crate::rng::Rng;
-use crate::score::{Sample, score, weight_factor};
+use crate::score::{Sample, Stage, score, weight_factor};
 use crate::time::Time;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -18,6 +18,12 @@ use plimsoll_snapshot::sketch::{CompactSketch, Sketch};
 /// How often scores are turned into weights: often enough to react, seldom enough that tables are not rebuilt on
 /// every tick.
 const SCORE_EVERY: Duration = Duration::from_secs(1);
+/// A shorter period costs more than it brings, a longer one makes news of the other workers worthless.
+const SHORTEST_TICK: Duration = Duration::from_millis(10);
+const LONGEST_TICK: Duration = Duration::from_millis(100);
+/// What an entry of another worker adds to the period: 100 times what reading it takes.
+const TICK_PER_ENTRY: Duration = Duration::from_micros(10);
+const RAREST_TICK: Duration = Duration::from_secs(1);
 /// What an answer is thought to take before one was seen.
 const FIRST_GUESS_US: f64 = 10_000.0;
 
@@ -31,9 +37,13 @@ pub(super) struct Window {
     middle_us: Option<f64>,
     /// Mean service time over all endpoints.
     mean_us: Option<f64>,
+    /// Median of the latencies that the endpoints are compared by: where a new one starts.
+    pub(super) usual_us: Option<f32>,
     epoch_began: Time,
     scored: Time,
-    ticked: Time,
+    pub(super) ticked: Time,
+    /// How many other workers are alive.
+    peers: u32,
     /// When the oldest of the other workers' counts was published; `None` when there are none.
     peers_at: Option<Time>,
 }
@@ -74,6 +84,8 @@ pub struct EndpointView<'a> {
     pub circuit: CircuitState,
     /// Weight in force: 0 while ejected or draining.
     pub effective_weight: f64,
+    /// New, draining, or as usual.
+    pub stage: Stage,
 }
 
 impl Pool {
@@ -90,9 +102,14 @@ impl Pool {
             self.window.rotate(now);
             self.cold.iter_mut().for_each(crate::endpoint::Cold::rotate);
         }
+        self.ramp_up(now);
         if now.since(self.window.scored) >= SCORE_EVERY {
             self.window.scored = now;
-            self.rescore();
+            self.rescore(now);
+        }
+        if self.by_load.is_kept() {
+            let (peers_scale, _) = self.peers_scale(now);
+            self.by_load.judge(&self.hot, peers_scale);
         }
         self.choice.refresh(&self.config, &self.hot, rng);
         self.step_tables();
@@ -103,22 +120,25 @@ impl Pool {
         self.window.epoch_began = self.window.epoch_began.min(now);
         self.window.scored = self.window.scored.min(now);
         self.suspects.set_back(now);
+        self.by_load.set_back(now);
+        for cold in &mut self.cold {
+            cold.warming_since = cold.warming_since.map(|since| since.min(now));
+        }
         self.hot.iter_mut().for_each(|hot| hot.ewma.set_back(now));
     }
 
-    fn rescore(&mut self) {
+    fn rescore(&mut self, now: Time) {
         let samples: Vec<Sample> = self.cold.iter().map(crate::endpoint::Cold::merged).collect();
         self.window.middle_us = middle_us(&samples);
-        self.window.mean_us = overall_mean_us(&samples);
+        // A pause does not change how long requests take.
+        self.window.mean_us = overall_mean_us(&samples).or(self.window.mean_us);
+        self.window.usual_us = usual_us(&self.hot, now);
         let minimum = self.config.minimum_samples;
-        let endpoints = self.hot.iter_mut().zip(&self.cold).zip(&samples);
-        for (position, ((hot, cold), sample)) in endpoints.enumerate() {
-            let factor = weight_factor(score(sample, self.window.middle_us, minimum));
-            let weight = (f64::from(cold.config.weight) * factor) as f32;
-            if (weight - hot.weight).abs() > 0.01 * hot.weight {
-                hot.weight = weight;
-                self.choice.mark(position as u32, hot.class);
-            }
+        for (cold, sample) in self.cold.iter_mut().zip(&samples) {
+            cold.health = weight_factor(score(sample, self.window.middle_us, minimum));
+        }
+        for position in 0..self.hot.len() as u32 {
+            self.reweigh(position, now);
         }
     }
 
@@ -126,6 +146,7 @@ impl Pool {
     /// is alive. The oldest, because the sum is no better than that: taken for fresh, old counts make workers herd.
     pub fn absorb(&mut self, peers: &MergedPool, at: Option<Time>) {
         self.window.peers_at = at;
+        self.window.peers = peers.alive;
         for ((hot, cold), merged) in self.hot.iter_mut().zip(&mut self.cold).zip(&peers.endpoints) {
             if merged.counts.key != cold.key {
                 continue;
@@ -134,6 +155,19 @@ impl Pool {
             cold.peers = Sample::from(&merged.counts);
         }
         self.recount_under_way();
+    }
+
+    /// How often to tick, by what is known of this pool; `None` before any answer. News of other workers are worth most
+    /// while they are younger than the mean service time, so that is the period, from 10 to 100 ms; but a tick reads an
+    /// entry of each endpoint from each other worker and writes its own, and all of that shall take at most one part in a
+    /// hundred of a processor: at 100 ns for an entry, no more often than every endpoints × workers × 10 µs. So 8 workers
+    /// with 1,000 endpoints tick every 80 ms at most, with 10,000 every 800 ms; never less than once a second.
+    #[must_use]
+    pub fn tick_hint(&self) -> Option<Duration> {
+        let service = Duration::from_micros(self.window.mean_us? as u64).clamp(SHORTEST_TICK, LONGEST_TICK);
+        let workers = self.window.peers.saturating_add(1);
+        let entries = u32::try_from(self.hot.len()).unwrap_or(u32::MAX).saturating_mul(workers);
+        Some(service.max(TICK_PER_ENTRY.saturating_mul(entries)).min(RAREST_TICK))
     }
 
     /// How much the other workers' in-flight counts, and whether they are as good as exact: e^(−age/S), S the mean
@@ -206,6 +240,11 @@ impl Pool {
             } else {
                 0.0
             },
+            stage: match cold.warming_since {
+                _ if hot.draining => Stage::Draining,
+                Some(_) => Stage::Warming,
+                None => Stage::Serving,
+            },
         })
     }
 }
@@ -216,6 +255,13 @@ pub fn middle_us(samples: &[Sample]) -> Option<f64> {
     let mut means: Vec<f64> = samples.iter().filter_map(Sample::mean_us).collect();
     means.sort_by(f64::total_cmp);
     means.get(means.len() / 2).copied()
+}
+
+fn usual_us(hot: &[Hot], now: Time) -> Option<f32> {
+    let known = hot.iter().filter(|hot| hot.circuit.passes() && !hot.ewma.is_penalised());
+    let mut latencies: Vec<f32> = known.filter_map(|hot| hot.ewma.read(now)).collect();
+    let middle = latencies.len() / 2;
+    (middle < latencies.len()).then(|| *latencies.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
 fn overall_mean_us(samples: &[Sample]) -> Option<f64> {

@@ -57,12 +57,13 @@ fn peak_ewma_prefers_the_faster_endpoint() {
 }
 
 #[test]
-fn peak_ewma_tries_a_new_endpoint_at_once_and_with_one_request() {
-    let full = equal(Strategy::PeakEwma, 5);
-    let mut bed = Bed::new(PoolConfig { endpoints: full.endpoints[1..].to_vec(), ..full.clone() }, 1, 11);
+fn peak_ewma_tries_an_unknown_endpoint_at_once_and_with_one_request() {
+    let mut bed = Bed::new(equal(Strategy::PeakEwma, 5), 1, 11);
     // One request in ten seconds: the known averages fade almost to nothing in between.
-    bed.traffic(20, ms(10_000), &well);
-    bed.pool().reconfigure(full);
+    for _ in 0..5 {
+        (1..5).for_each(|position| _ = bed.attempt(0, position, &well));
+        bed.pass(ms(10_000));
+    }
     assert_eq!(bed.pick(0).unwrap()[0], 0);
     let under_way = bed.start(0, 0);
     let tried = bed.traffic(20, ms(10), &well);

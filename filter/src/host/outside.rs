@@ -17,6 +17,7 @@ unsupported! {
         map: u32, key: *const u8, key_size: usize, value: *mut *mut u8, value_size: *mut usize
     );
     proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, value_size: usize);
+    proxy_add_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, value_size: usize);
     proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize);
     proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, value: *mut *mut u8, value_size: *mut usize);
     proxy_send_local_response(

@@ -5,11 +5,17 @@
 //! Student's t. Two subjects under the same seeds meet the same traffic: their difference is taken seed by seed, which
 //! cancels most of the noise.
 
+mod comparison;
 mod interval;
+mod json;
+mod metric;
 mod student;
 mod table;
 
+pub use comparison::{Column, Comparison};
 pub use interval::{CONFIDENCE, Interval};
+pub use json::report_json;
+pub use metric::{METRICS, Metric};
 pub use student::{student_t, student_t_cdf};
 pub use table::{Align, Table};
 

@@ -1,6 +1,16 @@
 //! Who decides where requests go, as data: the engine, peers re-created from their sources, and models whose results
 //! are known from theory or from other programs.
 
+mod engine;
+mod envoy;
+mod model;
+mod nginx;
+mod outlier;
+mod plain;
+
+use crate::balancer::Balancer;
+use crate::dice;
+use crate::scenario::Scenario;
 use plimsoll_engine::PoolConfig;
 use std::time::Duration;
 
@@ -23,6 +33,24 @@ pub enum Subject {
     Nginx(Nginx),
     /// A textbook balancer under stated knowledge.
     Model(Model),
+}
+
+impl Subject {
+    /// Ready to balance a run of this scenario.
+    #[must_use]
+    pub fn balancer(&self, scenario: &Scenario) -> Box<dyn Balancer> {
+        let rng = dice::subject(scenario.seed);
+        match self {
+            Self::Engine(engine) => Box::new(engine::Fleet::new(engine, scenario, rng)),
+            Self::Random => Box::new(plain::Random { rng, present: Vec::new() }),
+            Self::RoundRobin => Box::new(plain::InTurn { turn: 0, present: Vec::new() }),
+            Self::ShortestQueue => Box::new(plain::Shortest::new(scenario, rng)),
+            Self::CentralQueue => Box::new(plain::Central::new(scenario, rng)),
+            Self::Envoy(envoy) => Box::new(envoy::Proxy::new(envoy, scenario, rng)),
+            Self::Nginx(nginx) => Box::new(nginx::Proxy::new(nginx, scenario)),
+            Self::Model(model) => Box::new(model::Textbook::new(model, scenario, rng)),
+        }
+    }
 }
 
 /// The engine, as the filter runs it.
@@ -48,6 +76,8 @@ pub struct Envoy {
     pub reselect: u32,
     /// Below this share of healthy hosts, 0 to 100 %, ejections are ignored. Its default is 50.
     pub panic_percent: u32,
+    /// Worker threads, at least 1: each takes turns for itself.
+    pub workers: u32,
 }
 
 /// How Envoy chooses.
@@ -102,7 +132,7 @@ impl Envoy {
     /// LEAST_REQUEST with two choices, retries choosing up to three times, as Envoy's documentation shows.
     #[must_use]
     pub fn least_request(outlier: Option<Outlier>) -> Self {
-        Self { policy: EnvoyPolicy::LeastRequest { choices: 2 }, outlier, reselect: 3, panic_percent: 50 }
+        Self { policy: EnvoyPolicy::LeastRequest { choices: 2 }, outlier, reselect: 3, panic_percent: 50, workers: 1 }
     }
 }
 
@@ -136,8 +166,8 @@ impl Nginx {
     }
 }
 
-/// A textbook balancer under stated knowledge: among some endpoints drawn by chance, or all, the one of the lowest cost;
-/// ties by chance.
+/// A textbook balancer under stated knowledge: among some endpoints drawn by chance, or all, the one of the lowest
+/// cost; ties by chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Model {
     /// How many are compared, at least 1, distinct; `None`: all.
@@ -167,9 +197,10 @@ pub enum Counts {
         /// How often that is.
         every: Duration,
     },
-    /// Its own, and the others' as last written, times e^(−age / mean).
+    /// Its own, and what the others' were when the board was last written, times e^(−age / mean) while that is above
+    /// 0.05.
     DecayedAndOwn {
-        /// How often each worker writes.
+        /// How often that is.
         every: Duration,
         /// Mean time of service.
         mean: Duration,
@@ -181,11 +212,14 @@ pub enum Counts {
 pub enum Cost {
     /// Requests under way.
     Load,
-    /// Peak EWMA of the latencies (decay time 10 s) times requests under way plus one; the latencies that this worker
-    /// saw, or all.
+    /// Average of the latencies, weighted by e^(−age / decay), times requests under way plus one.
     Ewma {
-        /// All workers' latencies count.
+        /// All workers' latencies count, not this worker's only.
         shared: bool,
+        /// A latency above the average replaces it (Finagle's rule).
+        peak: bool,
+        /// Time constant; Finagle has 10 s.
+        decay: Duration,
     },
     /// Hot with more requests under way than this quantile of all; of the cold the lowest latency at that load, else
     /// the fewest requests (Prequal's rule).

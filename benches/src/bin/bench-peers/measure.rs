@@ -26,7 +26,7 @@ pub(crate) struct Run {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) p999: f64,
-    /// How late requests were sent, and answers by the endpoints: 99th percentile of the worse of the two, milliseconds.
+    /// How late requests were sent, and answers by the endpoints: p99 of the worse of the two, milliseconds.
     pub(crate) late: f64,
     /// Processor time of the proxy, microseconds per request.
     pub(crate) cpu: f64,
@@ -55,14 +55,19 @@ struct Ready {
     running: Running,
 }
 
+/// How to measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    /// What counts, without the warm-up.
+    pub(crate) duration: Duration,
+    /// Worker threads of each proxy.
+    pub(crate) workers: u32,
+}
+
 /// Measures the subjects side by side.
-pub(crate) async fn measure(
-    row: &Row,
-    subjects: &[Subject],
-    seed: u64,
-    duration: Duration,
-    workers: u32,
-) -> Result<Vec<(Subject, Run)>> {
+pub(crate) async fn measure(row: &Row, subjects: &[Subject], plan: Plan) -> Result<Vec<(Subject, Run)>> {
+    let Plan { seed, duration, workers } = plan;
     let mut ready = Vec::new();
     for subject in subjects {
         let upstreams = Upstreams::start(row, seed)?;

@@ -2,8 +2,8 @@
 //! proxies send, slots and queues as in [`crate::slots`], faults as in [`crate::rows`].
 //!
 //! How long an attempt works depends on the request's number, which is its path, and on how often that request was
-//! tried before, not on where. An attempt whose client has left gives up its place in the queue, but keeps the slot that
-//! it works in, as in servers that do not notice until they write.
+//! tried before, not on where. An attempt whose client has left gives up its place in the queue, but keeps the slot
+//! that it works in, as in servers that do not notice until they write.
 
 use crate::dice::{Purpose, exponential, unit};
 use crate::rows::{ENDPOINTS, Effect, Phases, Row, SERVICE, SLOTS, effect_at, slowness};

@@ -76,7 +76,12 @@ impl PeakEwma {
 
     /// Microseconds, decayed to now; `None` before the first answer.
     pub(crate) fn read(&self, now: Time) -> Option<f32> {
-        self.value.map(|value| value * decay(now.since(self.at), TAU))
+        self.read_fading(now, TAU)
+    }
+
+    /// The same with another time constant for what fades while nothing comes in.
+    pub(crate) fn read_fading(&self, now: Time, constant: Duration) -> Option<f32> {
+        self.value.map(|value| value * decay(now.since(self.at), constant))
     }
 
     /// The clock was set back.

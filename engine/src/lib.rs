@@ -45,5 +45,5 @@ pub use endpoint::address_key;
 pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refusal, Refused, middle_us};
 pub use request::{Request, subset_key};
 pub use rng::Rng;
-pub use score::{Sample, score, status};
+pub use score::{Sample, Stage, score, status};
 pub use time::Time;

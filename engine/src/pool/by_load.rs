@@ -12,6 +12,10 @@ use core::time::Duration;
 
 /// Loads on arrival are told apart by their power of two: 0, 1, 2–3, 4–7 … 64 and more.
 const STEPS: usize = 8;
+const LAST_STEP: u32 = 7;
+/// A mean that gets no answers fades faster than that of the whole endpoint: one of eight rests on few answers, and a
+/// well endpoint that was slow by chance waited for 10 s.
+const FADES_OVER: Duration = Duration::from_secs(2);
 /// An endpoint is hot above this quantile of the loads per weight. Prequal's value.
 const HOT_QUANTILE: f64 = 0.84;
 
@@ -25,7 +29,7 @@ pub(super) struct ByLoad {
 /// The step that a load belongs to.
 pub(super) fn step(load: f32) -> u8 {
     let load = (load + 0.5) as u32;
-    u8::try_from(u32::BITS.saturating_sub(load.leading_zeros())).unwrap_or(u8::MAX).min(STEPS as u8 - 1)
+    u32::BITS.saturating_sub(load.leading_zeros()).min(LAST_STEP) as u8
 }
 
 impl ByLoad {
@@ -57,7 +61,7 @@ impl ByLoad {
     pub(super) fn read(&self, position: u32, load: f32, now: Time) -> Option<f32> {
         let means = self.means.get(position as usize)?;
         let (lower, higher) = means.split_at_checked(usize::from(step(load)).saturating_add(1))?;
-        lower.iter().rev().chain(higher).find_map(|mean| mean.read(now))
+        lower.iter().rev().chain(higher).find_map(|mean| mean.read_fading(now, FADES_OVER))
     }
 
     pub(super) fn hot_above(&self) -> f32 {

@@ -6,14 +6,14 @@ use crate::config::EndpointConfig;
 use crate::endpoint::{EPOCH, Hot};
 use crate::ewma::decay;
 use crate::rng::Rng;
-use crate::score::{Sample, score, weight_factor};
+use crate::score::{Sample, Stage, score, weight_factor};
 use crate::time::Time;
 use alloc::vec::Vec;
 use core::time::Duration;
 use plimsoll_snapshot::CircuitState;
 use plimsoll_snapshot::cell::CellEndpoint;
 use plimsoll_snapshot::merge::MergedPool;
-use plimsoll_snapshot::sketch::Sketch;
+use plimsoll_snapshot::sketch::{CompactSketch, Sketch};
 
 /// How often scores are turned into weights: often enough to react, seldom enough that tables are not rebuilt on
 /// every tick.
@@ -84,6 +84,8 @@ pub struct EndpointView<'a> {
     pub circuit: CircuitState,
     /// Weight in force: 0 while ejected or draining.
     pub effective_weight: f64,
+    /// New, draining, or as usual.
+    pub stage: Stage,
 }
 
 impl Pool {
@@ -199,14 +201,23 @@ impl Pool {
         self.hot.iter().zip(&self.cold).map(count).collect()
     }
 
+    /// This worker's histogram of the window over all endpoints, to publish.
+    #[must_use]
+    pub fn sketch(&self) -> Sketch {
+        let [now, before] = &self.window.sketches;
+        let mut sketch = now.clone();
+        sketch.merge(before);
+        sketch
+    }
+
     /// This worker's histograms of the window, to publish: only endpoints that have one.
     #[must_use]
-    pub fn sketches(&self) -> Vec<(u64, Sketch)> {
+    pub fn sketches(&self) -> Vec<(u64, CompactSketch)> {
         let merged = |cold: &crate::endpoint::Cold| {
             let [now, before] = &**cold.sketches.as_ref()?;
             let mut sketch = now.clone();
             sketch.merge(before);
-            (sketch.total() > 0).then_some((cold.key, sketch))
+            (!sketch.is_empty()).then_some((cold.key, sketch))
         };
         self.cold.iter().filter_map(merged).collect()
     }
@@ -228,6 +239,11 @@ impl Pool {
                 f64::from(hot.weight)
             } else {
                 0.0
+            },
+            stage: match cold.warming_since {
+                _ if hot.draining => Stage::Draining,
+                Some(_) => Stage::Warming,
+                None => Stage::Serving,
             },
         })
     }

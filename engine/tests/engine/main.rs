@@ -6,6 +6,8 @@ mod circuits;
 mod ejection;
 mod hashing;
 mod picks;
+mod plans;
+mod ramp;
 mod robustness;
 mod weights;
 mod workers;

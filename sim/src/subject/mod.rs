@@ -166,8 +166,8 @@ impl Nginx {
     }
 }
 
-/// A textbook balancer under stated knowledge: among some endpoints drawn by chance, or all, the one of the lowest cost;
-/// ties by chance.
+/// A textbook balancer under stated knowledge: among some endpoints drawn by chance, or all, the one of the lowest
+/// cost; ties by chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Model {
     /// How many are compared, at least 1, distinct; `None`: all.
@@ -197,7 +197,8 @@ pub enum Counts {
         /// How often that is.
         every: Duration,
     },
-    /// Its own, and what the others' were when the board was last written, times e^(−age / mean) while that is above 0.05.
+    /// Its own, and what the others' were when the board was last written, times e^(−age / mean) while that is above
+    /// 0.05.
     DecayedAndOwn {
         /// How often that is.
         every: Duration,

@@ -13,8 +13,8 @@ const LOADS: usize = 256;
 /// How much a new latency counts in the mean of its load.
 const GAIN: f64 = 0.1;
 
-/// Old counts that count for less count for nothing. Own counts are small numbers and often equal; what is left of old ones
-/// would decide then, and all workers would run to the same endpoint.
+/// Old counts that count for less count for nothing. Own counts are small numbers and often equal; what is left of old
+/// ones would decide then, and all workers would run to the same endpoint.
 const LEAST_TRUST: f64 = 0.05;
 
 /// The balancer.

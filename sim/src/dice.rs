@@ -52,8 +52,8 @@ pub(crate) fn exponential(rng: &mut Rng) -> f64 {
     -libm::log(1.0 - rng.unit())
 }
 
-/// A normally distributed number with mean 0 and variance 1 (Box and Muller 1958; the second one is thrown away, so that
-/// each draw takes two numbers).
+/// A normally distributed number with mean 0 and variance 1 (Box and Muller 1958; the second one is thrown away, so
+/// that each draw takes two numbers).
 pub(crate) fn normal(rng: &mut Rng) -> f64 {
     let radius = libm::sqrt(2.0 * exponential(rng));
     radius * libm::cos(2.0 * std::f64::consts::PI * rng.unit())

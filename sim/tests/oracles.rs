@@ -39,8 +39,8 @@ fn one_queue_is_m_m_1() {
     check("M/M/1 p99", &reports, |report| report.quantile(0.99), 46.05, 0.08);
 }
 
-/// M/M/n with a central queue: Erlang C. Standard deviations of the mean as above, n times smaller: 2 % and 0.35 % of T,
-/// tolerated three of each. n = 2 would take millions of requests.
+/// M/M/n with a central queue: Erlang C. Standard deviations of the mean as above, n times smaller: 2 % and 0.35 % of
+/// T, tolerated three of each. n = 2 would take millions of requests.
 #[test]
 fn slots_behind_one_queue_are_m_m_n() {
     for (slots, want, tolerance) in [(10, 1.668_732, 0.06), (100, 1.021_694, 0.01)] {

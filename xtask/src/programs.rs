@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::run::{cargo, checked, on_path};
+use crate::run::{cargo, checked, on_path, root};
 use crate::{apt, dist, envoy, wasm::Route};
 
 /// Starts the demo with `arguments`; returns only if it cannot be started.
@@ -20,6 +20,18 @@ pub(crate) fn demo(arguments: &[OsString]) -> Result<()> {
     command.args(["run", "--release", "--locked", "--package", "plimsoll-host-tests"]);
     command.args(["--no-default-features", "--bin", "demo", "--"]).args(arguments);
     replace_this_process(with_envoy(command)?)
+}
+
+/// Starts the simulator with `arguments`; returns only if it cannot be started. Its exit code is the answer: 2 is bad
+/// input.
+pub(crate) fn simulate(arguments: &[OsString]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--release", "--locked", "--package", "plimsoll-host-tests"]);
+    command.args(["--no-default-features", "--bin", "simulate"]);
+    // Paths among the arguments are as the user sees them.
+    command.current_dir(std::env::current_dir()?).arg("--manifest-path").arg(root().join("Cargo.toml"));
+    command.arg("--").args(arguments);
+    replace_this_process(command)
 }
 
 /// What can be measured.

@@ -13,8 +13,8 @@ pub struct Client {
     pub retries: u32,
     /// After what it is tried again.
     pub retry_on: RetryOn,
-    /// Pause before the nth retry: by chance up to this times 2^n − 1, at most ten times this (Envoy's rule, with 25 ms).
-    /// Zero: at once.
+    /// Pause before the nth retry: by chance up to this times 2^n − 1, at most ten times this (Envoy's rule, with 25
+    /// ms). Zero: at once.
     pub back_off: Duration,
     /// Limits retries.
     pub budget: Option<RetryBudget>,

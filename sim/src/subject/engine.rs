@@ -1,6 +1,6 @@
 //! The engine as the filter runs it (`filter/src/tick.rs`): workers with a pool each, that publish their counts and
-//! share one record of circuits. Workers tick in turn, spread evenly over the tick, as threads do that never agreed on a
-//! phase.
+//! share one record of circuits. Workers tick in turn, spread evenly over the tick, as threads do that never agreed on
+//! a phase.
 
 use super::Engine;
 use crate::balancer::{Attempt, Balancer, Change, Ending, Pick, Request, Verdict};
@@ -113,9 +113,9 @@ impl Fleet {
         self.present.get(fallback).map_or(Pick::Refuse, |endpoint| Pick::To(*endpoint))
     }
 
-    /// Reads the other workers' cells. The sum is as old as its oldest part: taken for fresher, old counts pass for news,
-    /// and the workers herd: 8 workers, 100 endpoints, load .9, a tick of ten service times: a mean of 6.2 instead of 4.1
-    /// under `peak_ewma`.
+    /// Reads the other workers' cells. The sum is as old as its oldest part: taken for fresher, old counts pass for
+    /// news, and the workers herd: 8 workers, 100 endpoints, load .9, a tick of ten service times: a mean of 6.2
+    /// instead of 4.1 under `peak_ewma`.
     fn absorb(&mut self, number: usize, now: Time) {
         let stale_ms = (self.tick * STALE_TICKS).as_millis() as u64;
         let mut sum = MergedPool::new(self.workers[number].pool.keys().collect());

@@ -1,7 +1,7 @@
 //! Envoy's ROUND_ROBIN and LEAST_REQUEST, after `source/extensions/load_balancing_policies` and `edf_scheduler.h`. With
 //! equal weights LEAST_REQUEST samples hosts with replacement and keeps the first on ties; with unequal ones it is an
-//! earliest-deadline-first schedule, in which a host's weight is divided by its requests under way plus one whenever its
-//! turn comes. ROUND_ROBIN is such a schedule without the division, and plain turns with equal weights.
+//! earliest-deadline-first schedule, in which a host's weight is divided by its requests under way plus one whenever
+//! its turn comes. ROUND_ROBIN is such a schedule without the division, and plain turns with equal weights.
 
 use super::outlier::Detector;
 use super::{Envoy, EnvoyPolicy};

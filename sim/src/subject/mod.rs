@@ -166,8 +166,8 @@ impl Nginx {
     }
 }
 
-/// A textbook balancer under stated knowledge: among some endpoints drawn by chance, or all, the one of the lowest cost;
-/// ties by chance.
+/// A textbook balancer under stated knowledge: among some endpoints drawn by chance, or all, the one of the lowest
+/// cost; ties by chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Model {
     /// How many are compared, at least 1, distinct; `None`: all.
@@ -197,9 +197,10 @@ pub enum Counts {
         /// How often that is.
         every: Duration,
     },
-    /// Its own, and the others' as last written, times e^(−age / mean).
+    /// Its own, and what the others' were when the board was last written, times e^(−age / mean) while that is above
+    /// 0.05.
     DecayedAndOwn {
-        /// How often each worker writes.
+        /// How often that is.
         every: Duration,
         /// Mean time of service.
         mean: Duration,
@@ -211,10 +212,12 @@ pub enum Counts {
 pub enum Cost {
     /// Requests under way.
     Load,
-    /// Peak EWMA of the latencies times requests under way plus one; the latencies that this worker saw, or all.
+    /// Average of the latencies, weighted by e^(−age / decay), times requests under way plus one.
     Ewma {
-        /// All workers' latencies count.
+        /// All workers' latencies count, not this worker's only.
         shared: bool,
+        /// A latency above the average replaces it (Finagle's rule).
+        peak: bool,
         /// Time constant; Finagle has 10 s.
         decay: Duration,
     },

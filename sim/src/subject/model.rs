@@ -13,6 +13,10 @@ const LOADS: usize = 256;
 /// How much a new latency counts in the mean of its load.
 const GAIN: f64 = 0.1;
 
+/// Old counts that count for less count for nothing. Own counts are small numbers and often equal; what is left of old
+/// ones would decide then, and all workers would run to the same endpoint.
+const LEAST_TRUST: f64 = 0.05;
+
 /// The balancer.
 pub(super) struct Textbook {
     model: Model,
@@ -26,6 +30,8 @@ pub(super) struct Textbook {
     board: Vec<u32>,
     own_on_board: Vec<u32>,
     written: Time,
+    /// How much what is written counts now.
+    trust: f64,
     every: Option<Duration>,
     /// By worker (one if shared) and endpoint.
     averages: Vec<Average>,
@@ -66,6 +72,7 @@ impl Textbook {
             board: vec![0; endpoints],
             own_on_board: vec![0; workers * endpoints],
             written: begin_time(),
+            trust: 0.0,
             every,
             averages: vec![Average::default(); sets * endpoints],
             at_load: vec![None; loads],
@@ -76,7 +83,7 @@ impl Textbook {
         }
     }
 
-    fn load(&self, worker: usize, endpoint: u32, now: Time) -> f64 {
+    fn load(&self, worker: usize, endpoint: u32) -> f64 {
         let number = endpoint as usize;
         let mine = worker * self.endpoints + number;
         let own = || f64::from(self.own[mine]);
@@ -86,10 +93,7 @@ impl Textbook {
             Counts::Local => own(),
             Counts::Board { .. } => f64::from(self.board[number]),
             Counts::BoardAndOwn { .. } => own() + others(),
-            Counts::DecayedAndOwn { mean, .. } => {
-                let age = now.since(self.written).as_secs_f64() / mean.as_secs_f64();
-                own() + libm::exp(-age) * others()
-            }
+            Counts::DecayedAndOwn { .. } => own() + self.trust * others(),
         }
     }
 
@@ -99,7 +103,7 @@ impl Textbook {
     }
 
     fn cost(&mut self, worker: usize, endpoint: u32, hot: f64, now: Time) -> (bool, f64) {
-        let load = self.load(worker, endpoint, now);
+        let load = self.load(worker, endpoint);
         match self.model.cost {
             Cost::Load => (false, load),
             Cost::Ewma { decay, .. } => {
@@ -125,11 +129,11 @@ impl Textbook {
     }
 
     /// Above this load an endpoint is hot.
-    fn hot(&mut self, worker: usize, now: Time) -> f64 {
+    fn hot(&mut self, worker: usize) -> f64 {
         let Cost::HotCold { quantile } = self.model.cost else { return f64::INFINITY };
         let mut sorted = std::mem::take(&mut self.sorted);
         sorted.clear();
-        sorted.extend(self.present.iter().map(|endpoint| self.load(worker, *endpoint, now) as u32));
+        sorted.extend(self.present.iter().map(|endpoint| self.load(worker, *endpoint) as u32));
         let rank = (quantile * sorted.len() as f64) as usize;
         let rank = rank.min(sorted.len().saturating_sub(1));
         let hot = if sorted.is_empty() { 0 } else { *sorted.select_nth_unstable(rank).1 };
@@ -155,7 +159,11 @@ impl Textbook {
         if !scan {
             self.draw(choices);
         }
-        let hot = self.hot(worker, now);
+        if let Counts::DecayedAndOwn { mean, .. } = self.model.counts {
+            let trust = libm::exp(-now.since(self.written).as_secs_f64() / mean.as_secs_f64());
+            self.trust = if trust < LEAST_TRUST { 0.0 } else { trust };
+        }
+        let hot = self.hot(worker);
         let mut best: Option<(u32, (bool, f64))> = None;
         let mut ties = 0;
         for place in 0..choices {
@@ -181,11 +189,11 @@ impl Textbook {
         let latency = now.since(began).as_nanos() as f64;
         match self.model.cost {
             Cost::Load => {}
-            Cost::Ewma { decay, .. } => {
+            Cost::Ewma { decay, peak, .. } => {
                 let average = self.average(attempt.worker as usize, attempt.endpoint);
                 let keep = libm::exp(-now.since(average.at).as_secs_f64() / decay.as_secs_f64());
                 average.nanos = Some(match average.nanos {
-                    Some(value) if value > latency => value * keep + latency * (1.0 - keep),
+                    Some(value) if !peak || value > latency => value * keep + latency * (1.0 - keep),
                     _ => latency,
                 });
                 average.at = now;
@@ -217,7 +225,7 @@ impl Balancer for Textbook {
         if self.began.len() <= slot {
             self.began.resize(slot + 1, (Time::default(), 0));
         }
-        self.began[slot] = (now, self.load(attempt.worker as usize, attempt.endpoint, now) as u32);
+        self.began[slot] = (now, self.load(attempt.worker as usize, attempt.endpoint) as u32);
         self.total[attempt.endpoint as usize] += 1;
         self.own[attempt.worker as usize * self.endpoints + attempt.endpoint as usize] += 1;
     }

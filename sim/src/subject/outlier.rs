@@ -1,5 +1,5 @@
-//! Envoy's outlier detection, after `source/common/upstream/outlier_detection_impl.cc`. What is not here is off by default
-//! there (gateway failures, failure percentage, jitter, ejecting at least one host).
+//! Envoy's outlier detection, after `source/common/upstream/outlier_detection_impl.cc`. What is not here is off by
+//! default there (gateway failures, failure percentage, jitter, ejecting at least one host).
 
 use super::Outlier;
 use crate::balancer::{Change, Verdict};

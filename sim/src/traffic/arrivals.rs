@@ -1,5 +1,5 @@
-//! When requests of an open loop come. Rates that change with time are drawn by thinning (Lewis and Shedler 1979): at the
-//! highest rate, each kept with the share that the present rate is of it.
+//! When requests of an open loop come. Rates that change with time are drawn by thinning (Lewis and Shedler 1979): at
+//! the highest rate, each kept with the share that the present rate is of it.
 
 use crate::dice::exponential;
 use crate::scenario::Traffic;

@@ -93,13 +93,14 @@ pub(crate) fn table(claims: &[Claim]) -> String {
     table.plain()
 }
 
-/// Five digits, as the stated figures have.
+/// As many decimals as the figure needs to be told from its neighbours.
 fn digits(value: f64) -> String {
     let decimals = match value.abs() {
         v if v >= 10_000.0 => 0,
         v if v >= 100.0 => 2,
         v if v >= 10.0 => 3,
-        _ => 4,
+        v if v >= 0.001 || v == 0.0 => 4,
+        _ => 7,
     };
     format!("{value:.decimals$}")
 }

@@ -7,8 +7,15 @@
 //! more and longer with tighter tolerances; words on the command line select rows by their section's name.
 
 mod arithmetic;
+mod average;
+mod bed;
+mod chances;
+mod choices;
 mod claim;
 mod formulas;
+mod queues;
+mod stale;
+mod uneven;
 
 use claim::{Claim, Effort, table};
 use std::process::ExitCode;
@@ -16,6 +23,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// A few figures that belong together, run by one thread.
+#[derive(Clone, Copy)]
 struct Section {
     name: &'static str,
     claims: fn(Effort) -> Vec<Claim>,
@@ -23,7 +31,15 @@ struct Section {
 
 /// The sections in the order of the table.
 fn sections() -> Vec<Section> {
-    arithmetic::SECTIONS.into_iter().collect()
+    let all = [
+        &arithmetic::SECTIONS[..],
+        &queues::SECTIONS,
+        &choices::SECTIONS,
+        &stale::SECTIONS,
+        &uneven::SECTIONS,
+        &chances::SECTIONS,
+    ];
+    all.into_iter().flatten().copied().collect()
 }
 
 fn main() -> ExitCode {

@@ -49,6 +49,8 @@ pub(super) struct Tables {
     building: Option<Builder>,
     /// What the newest of both was made of; `None` if there is none.
     made_of: Option<u64>,
+    /// All endpoints by position: rendezvous looks at many of them, and this is all it needs to know of most.
+    members: Vec<Member>,
 }
 
 impl Tables {
@@ -88,13 +90,14 @@ impl Pool {
             Kind::Ring => u64::from(hashing.points) | (1 << 32),
         };
         // A sum, because the order makes no difference.
+        self.tables.members = self.cold.iter().map(member).collect();
         let made_of = self
-            .cold
+            .tables
+            .members
             .iter()
-            .map(member)
             .fold(mix(way), |sum, member| sum.wrapping_add(mix(member.key ^ mix(u64::from(member.weight)))));
         if self.tables.made_of != Some(made_of) {
-            self.tables.building = Some(Builder::new(kind, self.cold.iter().map(member).collect(), hashing));
+            self.tables.building = Some(Builder::new(kind, self.tables.members.clone(), hashing));
             self.tables.made_of = Some(made_of);
             if self.tables.current.is_none() {
                 self.build_tables(AT_ONCE);
@@ -151,10 +154,10 @@ impl Pool {
             return;
         }
         let candidate = |position: &u32| {
-            let (hot, cold) = self.hot.get(*position as usize).zip(self.cold.get(*position as usize))?;
-            let weight = f64::from(cold.config.weight);
-            let late = !self.admits(*position, hash);
-            allows(hot).then_some(Candidate { key: cold.key, weight, late, position: *position })
+            let (hot, member) = self.hot.get(*position as usize).zip(self.tables.members.get(*position as usize))?;
+            let late = hot.weight < member.weight as f32 && !self.admits(*position, hash);
+            let weight = f64::from(member.weight);
+            allows(hot).then_some(Candidate { key: member.key, weight, late, position: *position })
         };
         for position in rendezvous(hash, group.eligible.iter().filter_map(candidate), wanted) {
             if picked.length < wanted && !picked.contains(position) {

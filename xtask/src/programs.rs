@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::run::{cargo, checked, on_path};
+use crate::run::{cargo, checked, on_path, root};
 use crate::{apt, dist, envoy, wasm::Route};
 
 /// Starts the demo with `arguments`; returns only if it cannot be started.

@@ -207,7 +207,7 @@ struct Bound {
 impl Bound {
     fn new(pool: &Pool, group: &Group, now: Time) -> Self {
         let Some(factor) = pool.config.hashing.bound else { return Self { each: None, peers_scale: 0.0 } };
-        let (peers_scale, _) = pool.peers_scale(now);
+        let peers_scale = pool.peers_scale(now);
         let all = f64::from(group.under_way.own) + f64::from(peers_scale * group.under_way.peers) + 1.0;
         Self { each: Some(factor * all / group.weight.max(f64::MIN_POSITIVE)), peers_scale }
     }

@@ -30,6 +30,7 @@ mod endpoint;
 mod evidence;
 mod ewma;
 pub mod hashing;
+mod order;
 mod pool;
 mod request;
 mod rng;

@@ -6,6 +6,7 @@
 
 use crate::endpoint::Hot;
 use crate::ewma::{Fading, PeakEwma};
+use crate::order::nth;
 use crate::time::Time;
 use alloc::{vec, vec::Vec};
 use core::time::Duration;
@@ -70,11 +71,11 @@ impl ByLoad {
 
     /// Finds the load above which an endpoint is hot: O(endpoints).
     pub(super) fn judge(&mut self, hot: &[Hot], peers_scale: f32) {
-        let load = |hot: &Hot| super::Pool::load(hot, peers_scale) / hot.weight;
-        let mut loads: Vec<f32> = hot.iter().filter(|hot| hot.circuit.passes() && !hot.draining).map(load).collect();
+        let load = |hot: &Hot| f64::from(super::Pool::load(hot, peers_scale) / hot.weight);
+        let loads: Vec<f64> = hot.iter().filter(|hot| hot.circuit.passes() && !hot.draining).map(load).collect();
         let rank = (loads.len().saturating_sub(1) as f64 * HOT_QUANTILE) as usize;
-        if rank < loads.len() {
-            self.hot_above = *loads.select_nth_unstable_by(rank, f32::total_cmp).1;
+        if let Some(load) = nth(&loads, rank) {
+            self.hot_above = load as f32;
         }
     }
 

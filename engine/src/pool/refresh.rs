@@ -5,6 +5,7 @@ use super::Pool;
 use crate::config::EndpointConfig;
 use crate::endpoint::{EPOCH, Hot};
 use crate::ewma::{Fading, decay};
+use crate::order::nth;
 use crate::rng::Rng;
 use crate::score::{Sample, Stage, score, weight_factor};
 use crate::time::Time;
@@ -280,16 +281,14 @@ impl Pool {
 /// The median of the endpoints' mean latencies: one slow endpoint, or a third of them, does not move it.
 #[must_use]
 pub fn middle_us(samples: &[Sample]) -> Option<f64> {
-    let mut means: Vec<f64> = samples.iter().filter_map(Sample::mean_us).collect();
-    means.sort_by(f64::total_cmp);
-    means.get(means.len() / 2).copied()
+    let means: Vec<f64> = samples.iter().filter_map(Sample::mean_us).collect();
+    nth(&means, means.len() / 2)
 }
 
 fn usual_us(hot: &[Hot], fading: Fading) -> Option<f32> {
     let known = hot.iter().filter(|hot| hot.circuit.passes() && !hot.ewma.is_penalised());
-    let mut latencies: Vec<f32> = known.filter_map(|hot| hot.ewma.read(fading)).collect();
-    let middle = latencies.len() / 2;
-    (middle < latencies.len()).then(|| *latencies.select_nth_unstable_by(middle, f32::total_cmp).1)
+    let latencies: Vec<f64> = known.filter_map(|hot| hot.ewma.read(fading)).map(f64::from).collect();
+    nth(&latencies, latencies.len() / 2).map(|latency| latency as f32)
 }
 
 fn overall_mean_us(samples: &[Sample]) -> Option<f64> {

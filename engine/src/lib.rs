@@ -25,10 +25,12 @@ extern crate std;
 
 mod circuit;
 mod config;
+pub mod detect;
 mod endpoint;
 mod evidence;
 mod ewma;
 pub mod hashing;
+mod order;
 mod pool;
 mod request;
 mod rng;

@@ -47,7 +47,7 @@ struct Reader {
     stale_ms: u64,
     registry: Registry,
     log: EventLog,
-    /// Per worker that has published: the age of its freshest part.
+    /// Per worker that has published, in order: the age of its freshest part.
     ages: Vec<(u32, u64)>,
 }
 
@@ -58,9 +58,7 @@ impl Reader {
             age_ms: *age_ms,
             stale: *age_ms > self.stale_ms,
         };
-        let mut workers: Vec<_> = self.ages.iter().collect();
-        workers.sort_unstable();
-        workers.into_iter().map(worker).collect()
+        self.ages.iter().map(worker).collect()
     }
 
     fn pool(&mut self, known: &Known) -> Pool {
@@ -85,9 +83,10 @@ impl Reader {
     }
 
     fn note_age(&mut self, worker: u32, age_ms: u64) {
-        match self.ages.iter_mut().find(|(number, _)| *number == worker) {
+        let place = self.ages.partition_point(|(number, _)| *number < worker);
+        match self.ages.get_mut(place).filter(|(number, _)| *number == worker) {
             Some((_, age)) => *age = age_ms.min(*age),
-            None => self.ages.push((worker, age_ms)),
+            None => self.ages.insert(place, (worker, age_ms)),
         }
     }
 

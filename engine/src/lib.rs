@@ -25,6 +25,7 @@ extern crate std;
 
 mod circuit;
 mod config;
+pub mod detect;
 mod endpoint;
 mod evidence;
 mod ewma;

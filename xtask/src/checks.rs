@@ -20,6 +20,9 @@ const REAL_PROCESSES: [&str; 3] = ["e2e", "differential", "browser"];
 /// speed for its thousand interleavings.
 const TRACES: [&str; 3] = ["filter_golden", "filter_explore", "example"];
 
+/// Test programs that run with optimised code only: the simulator plays hundreds of millions of requests.
+const OPTIMISED_ONLY: [&str; 2] = ["believed", "simulation"];
+
 /// What makes a debug build of our own crates one as in a release. wasmtime and the other dependencies stay as they are,
 /// see `[profile.dev.package."*"]`; building them a second time would take minutes and try nothing of ours.
 const AS_IN_RELEASE: [&str; 4] = [
@@ -29,8 +32,9 @@ const AS_IN_RELEASE: [&str; 4] = [
     "--config=profile.dev.overflow-checks=false",
 ];
 
-/// Runs every check; stops at the first that fails.
-pub(crate) fn run(fast: bool) -> Result<()> {
+/// Runs every check; stops at the first that fails. `long`: the simulator has to reproduce what it must with more seeds,
+/// longer runs and tighter tolerances.
+pub(crate) fn run(fast: bool, long: bool) -> Result<()> {
     let route = Route::find()?;
     let tools = if fast { None } else { Some(Tools::get()?) };
 
@@ -55,7 +59,10 @@ pub(crate) fn run(fast: bool) -> Result<()> {
     let Some(tools) = tools else { return last_step("tests", &mut ordinary) };
     step("tests", &mut ordinary)?;
     let mut traces = tests();
-    traces.args(AS_IN_RELEASE).args(selected(TRACES));
+    traces.args(AS_IN_RELEASE).args(selected(TRACES)).args(selected(OPTIMISED_ONLY));
+    if long {
+        traces.env("BELIEVED", "long");
+    }
     step("tests of traces, as in a release", &mut traces)?;
     let mut real = tests();
     real.args(selected(REAL_PROCESSES)).args(["--", "--test-threads=1"]);
@@ -97,7 +104,7 @@ fn tests() -> Command {
     let mut command = cargo();
     command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
     // What a developer sets for a run of his own: kept traces instead of Envoy's, snapshots that are always right.
-    for name in ["DIFFERENTIAL_KEPT", "INSTA_UPDATE", "INSTA_FORCE_PASS"] {
+    for name in ["DIFFERENTIAL_KEPT", "INSTA_UPDATE", "INSTA_FORCE_PASS", "BELIEVED"] {
         command.env_remove(name);
     }
     command
@@ -115,13 +122,13 @@ fn clippy_for_wasm(route: &Route, packages: &[String]) -> Result<()> {
     step(&format!("clippy for wasm, {}", packages.join(", ")), &mut clippy)
 }
 
-/// `--test NAME` for every integration test of every package but those with real processes.
+/// `--test NAME` for every integration test of every package but those with real processes or for optimised code only.
 fn ordinary_tests() -> Result<Vec<String>> {
     let mut names = BTreeSet::new();
     for package in fs::read_dir(root())? {
         names.extend(integration_tests(&package?.path().join("tests"))?);
     }
-    names.retain(|name| !REAL_PROCESSES.contains(&name.as_str()));
+    names.retain(|name| !REAL_PROCESSES.contains(&name.as_str()) && !OPTIMISED_ONLY.contains(&name.as_str()));
     Ok(selected(names))
 }
 

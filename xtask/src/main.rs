@@ -52,6 +52,9 @@ enum Command {
         /// Leave out the tests with a real Envoy and browser, and the documentation
         #[arg(long)]
         fast: bool,
+        /// Let the simulator prove itself with more seeds, longer runs and tighter tolerances
+        #[arg(long, conflicts_with = "fast")]
+        long: bool,
     },
     /// Measure; without a name, all there is
     Bench {
@@ -76,7 +79,7 @@ fn main() -> ExitCode {
         Command::Build { tests: true, .. } => wasm::Route::find().and_then(|route| guests::build(&route)),
         Command::Build { only, .. } => wasm::Route::find().and_then(|route| dist::build(&route, only)),
         Command::Demo { arguments } => programs::demo(&arguments),
-        Command::Test { fast } => checks::run(fast),
+        Command::Test { fast, long } => checks::run(fast, long),
         Command::Bench { which, arguments } => programs::bench(which, &arguments),
         Command::Simulate { arguments } => programs::simulate(&arguments),
         Command::Doctor => doctor::run(),

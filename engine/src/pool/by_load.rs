@@ -5,7 +5,7 @@
 //! 8 means of 16 bytes for each endpoint, allocated only under `hcl`.
 
 use crate::endpoint::Hot;
-use crate::ewma::PeakEwma;
+use crate::ewma::{Fading, PeakEwma};
 use crate::order::nth;
 use crate::time::Time;
 use alloc::{vec, vec::Vec};
@@ -14,9 +14,9 @@ use core::time::Duration;
 /// Loads on arrival are told apart by their power of two: 0, 1, 2–3, 4–7 … 64 and more.
 const STEPS: usize = 8;
 const LAST_STEP: u32 = 7;
-/// A mean that gets no answers fades faster than that of the whole endpoint: one of eight rests on few answers, and a
-/// well endpoint that was slow by chance waited for 10 s.
-const FADES_OVER: Duration = Duration::from_secs(2);
+/// A mean that gets no answers fades so much faster than that of the whole endpoint: one of eight rests on few answers, and
+/// a well endpoint that was slow by chance waited for 10 s.
+const FADES_FASTER: f32 = 5.0;
 /// An endpoint is hot above this quantile of the loads per weight. Prequal's value.
 const HOT_QUANTILE: f64 = 0.84;
 
@@ -52,17 +52,17 @@ impl ByLoad {
         }
     }
 
-    pub(super) fn record(&mut self, position: usize, step: u8, now: Time, latency: Duration) {
+    pub(super) fn record(&mut self, position: usize, step: u8, now: Time, latency: Duration, over: Duration) {
         if let Some(mean) = self.means.get_mut(position).and_then(|means| means.get_mut(step as usize)) {
-            mean.record_mean(now, latency);
+            mean.record(now, latency, over);
         }
     }
 
     /// Microseconds at this load, or at the nearest one that is known, lower ones first.
-    pub(super) fn read(&self, position: u32, load: f32, now: Time) -> Option<f32> {
+    pub(super) fn read(&self, position: u32, load: f32, fading: Fading) -> Option<f32> {
         let means = self.means.get(position as usize)?;
         let (lower, higher) = means.split_at_checked(usize::from(step(load)).saturating_add(1))?;
-        lower.iter().rev().chain(higher).find_map(|mean| mean.read_fading(now, FADES_OVER))
+        lower.iter().rev().chain(higher).find_map(|mean| mean.read(fading.faster(FADES_FASTER)))
     }
 
     pub(super) fn hot_above(&self) -> f32 {
@@ -101,12 +101,13 @@ mod tests {
     #[test]
     fn the_nearest_known_load_speaks_for_an_unknown_one() {
         let now = Time::from_millis(1_000_000);
+        let fading = Fading::new(now, Duration::from_secs(10));
         let mut by_load = ByLoad::new(2);
-        assert_eq!(by_load.read(0, 0.0, now), None);
-        by_load.record(0, step(2.0), now, Duration::from_millis(2));
-        by_load.record(0, step(20.0), now, Duration::from_millis(20));
-        let read = |load| by_load.read(0, load, now);
+        assert_eq!(by_load.read(0, 0.0, fading), None);
+        by_load.record(0, step(2.0), now, Duration::from_millis(2), Duration::from_secs(1));
+        by_load.record(0, step(20.0), now, Duration::from_millis(20), Duration::from_secs(1));
+        let read = |load| by_load.read(0, load, fading);
         assert_eq!([0.0, 2.0, 9.0, 20.0, 90.0].map(read), [2000.0, 2000.0, 2000.0, 20_000.0, 20_000.0].map(Some));
-        assert_eq!(by_load.read(1, 2.0, now), None);
+        assert_eq!(by_load.read(1, 2.0, fading), None);
     }
 }

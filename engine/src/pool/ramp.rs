@@ -1,6 +1,5 @@
 //! Endpoints that are new or have recovered: their share grows in steps. Caches are cold and connections few then, and an
-//! endpoint that was overloaded would be so again at once. The steps are those of ALGORITHMS' source for half-open
-//! circuits, doubling from a tenth.
+//! endpoint that was overloaded would be so again at once.
 //!
 //! After a circuit closes, the ramp begins at the time in the shared record, so all workers agree on it.
 

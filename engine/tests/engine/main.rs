@@ -3,6 +3,7 @@
 mod arrange;
 mod attempts;
 mod circuits;
+mod cost;
 mod ejection;
 mod hashing;
 mod picks;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const MS: Duration = Duration::from_millis(1);
 
 fn quick_circuit() -> Value {
-    json!({"circuit": {"open_for": "2s", "half_open_permits": 3, "half_open_max": "5s"}})
+    json!({"ramp": "1s", "circuit": {"open_for": "2s", "half_open_permits": 3, "half_open_max": "5s"}})
 }
 
 /// With a strategy that goes on sending to an endpoint that fails, so that circuits alone keep traffic away.
@@ -67,7 +67,7 @@ fn failures_in_a_row_eject_and_passed_probes_readmit() {
 #[test]
 fn every_strategy_ejects_an_endpoint_that_fails() {
     let mut late = Vec::new();
-    for strategy in ["round_robin", "random", "least_request", "peak_ewma"] {
+    for strategy in ["round_robin", "random", "least_request", "peak_ewma", "least_response_time", "hcl"] {
         for failure in [Behaviour::status(503, 1), Behaviour::Refuse, Behaviour::Hang] {
             let mut proxy = setup(8, &json!({"strategy": strategy})).workers(2).start().expect("starts");
             (0..8).for_each(|n| proxy.set_behaviour(&address(n), Behaviour::ok(10)));

@@ -68,7 +68,7 @@ async fn is_ejected_and_readmitted(fault: Behaviour, kind: FailureKind) {
         bed.events_within(3 * SOON, "closed again", |events| last_state(events) == Some(CircuitState::Closed)).await;
     follows_the_diagram(&events);
     let healed = bed.upstream(2).stats().requests;
-    until(SOON, "the endpoint's share of the traffic", async || {
+    until(3 * SOON, "warmed up, the endpoint's share of the traffic", async || {
         let new = bed.upstream(2).stats().requests - healed;
         if new > 30 { Ok(()) } else { Err(format!("{new} requests since")) }
     })

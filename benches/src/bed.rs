@@ -6,8 +6,6 @@ use std::time::Duration;
 
 /// 10,000 requests a second.
 const APART: Duration = Duration::from_micros(100);
-/// Ticks that a big table may need until it serves.
-const TICKS_TO_BUILD: u32 = 100_000;
 
 /// The pool, with dice and a clock of its own.
 pub struct Bed {
@@ -51,10 +49,10 @@ impl Bed {
         bed
     }
 
-    /// Lets so much time pass that a table which is built in slices is complete.
+    /// Lets so many ticks pass that a table which is built in slices is complete.
     #[must_use]
     pub fn built(mut self) -> Self {
-        for _ in 0..TICKS_TO_BUILD {
+        while self.pool.is_building() {
             self.now = self.now.after(Duration::from_micros(1));
             self.pool.tick(self.now, &mut self.rng);
         }

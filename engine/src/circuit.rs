@@ -15,7 +15,7 @@ use crate::evidence::{Evidence, ProbeResult};
 use crate::pool::Pool;
 use crate::rng::Rng;
 use crate::time::{Time, millis};
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
 use plimsoll_snapshot::{CircuitState, FailureKind, Reason, Signal, Transition};
 
@@ -71,7 +71,8 @@ impl Pool {
         let overdue = |began: Time| now.since(began) > self.config.circuit.half_open_max;
         Some(Part {
             probe_overdue: current && cold.probing_since.is_some_and(overdue),
-            has_traffic: self.has_traffic,
+            // A draining endpoint gets no probes, so it needs no permits.
+            has_traffic: self.has_traffic && !hot.draining,
             probes_out: if current { cold.probes_under_way } else { 0 },
             permits: if current { cold.permits } else { 0 },
             succeeds: hot.failures_in_row == 0 && own.requests > own.failures,
@@ -86,25 +87,23 @@ impl Pool {
         }
         self.evidence.retain(|evidence| evidence.is_current(&record));
         let previous = core::mem::replace(&mut self.circuits, record);
-        for entry in &previous.entries {
-            if self.circuits.get(entry.key).is_none()
-                && let Some(position) = self.position(entry.key)
-            {
+        // Sets instead of searches: after an outage of a large pool there are thousands of entries.
+        let recorded: BTreeSet<u64> = self.circuits.entries.iter().map(|entry| entry.key).collect();
+        for entry in previous.entries.iter().filter(|entry| !recorded.contains(&entry.key)) {
+            if let Some(position) = self.position(entry.key) {
                 self.set_circuit(position, LocalCircuit::Shared(CircuitState::Closed), entry.generation);
             }
         }
+        let argued = self.openings_argued();
         for index in 0..self.circuits.entries.len() {
             if let Some(entry) = self.circuits.entries.get(index).copied()
                 && let Some(position) = self.position(entry.key)
+                && !argued.contains(&entry.key)
             {
-                let opening = |evidence: &Evidence| matches!(evidence, Evidence::Opening { .. });
-                let ours = self.evidence.iter().any(|evidence| evidence.key() == entry.key && opening(evidence));
-                if !ours {
-                    let changed = self.hot.get(position as usize).is_some_and(|hot| hot.generation != entry.generation);
-                    self.set_circuit(position, LocalCircuit::Shared(entry.state), entry.generation);
-                    if changed && entry.state == CircuitState::Closed {
-                        self.warm(position, Time::from_millis(entry.since_ms));
-                    }
+                let changed = self.hot.get(position as usize).is_some_and(|hot| hot.generation != entry.generation);
+                self.set_circuit(position, LocalCircuit::Shared(entry.state), entry.generation);
+                if changed && entry.state == CircuitState::Closed {
+                    self.warm(position, Time::from_millis(entry.since_ms));
                 }
             }
         }
@@ -126,15 +125,21 @@ impl Pool {
         self.withdraw_openings();
     }
 
+    /// Endpoints that this worker has evidence to eject.
+    fn openings_argued(&self) -> BTreeSet<u64> {
+        let opening = |evidence: &&Evidence| matches!(evidence, Evidence::Opening { .. });
+        self.evidence.iter().filter(opening).map(Evidence::key).collect()
+    }
+
     /// Openings that are no longer argued for pass again.
     fn withdraw_openings(&mut self) {
+        let argued = self.openings_argued();
         let openings: Vec<(u32, u64)> = self
             .hot
             .iter()
             .zip(&self.cold)
             .enumerate()
-            .filter(|(_, (hot, _))| hot.circuit == LocalCircuit::Opening)
-            .filter(|(_, (_, cold))| !self.evidence.iter().any(|evidence| evidence.key() == cold.key))
+            .filter(|(_, (hot, cold))| hot.circuit == LocalCircuit::Opening && !argued.contains(&cold.key))
             .map(|(position, (hot, _))| (position as u32, hot.generation))
             .collect();
         for (position, generation) in openings {

@@ -8,7 +8,7 @@ use crate::score::Sample;
 use crate::time::Time;
 use alloc::boxed::Box;
 use core::time::Duration;
-use plimsoll_snapshot::{CircuitState, FailureKind, sketch::Sketch};
+use plimsoll_snapshot::{CircuitState, FailureKind, sketch::CompactSketch};
 
 /// Length of half a window: counts and histograms show the last one to two epochs.
 pub(crate) const EPOCH: Duration = Duration::from_secs(5);
@@ -75,7 +75,7 @@ pub(crate) struct Cold {
     /// This epoch's and the last one's counts.
     pub(crate) recent: [Sample; 2],
     /// Histograms alike; absent until the first success, and in pools too large to keep them.
-    pub(crate) sketches: Option<Box<[Sketch; 2]>>,
+    pub(crate) sketches: Option<Box<[CompactSketch; 2]>>,
     /// What the other workers saw lately.
     pub(crate) peers: Sample,
     /// Part of the configured weight that the score leaves, 0 to 1.

@@ -70,6 +70,32 @@ pub fn status(circuit: CircuitState, score: Option<f64>) -> Status {
     }
 }
 
+/// How far an endpoint is into its service, whatever its circuit and its score say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// Takes its share.
+    #[default]
+    Serving,
+    /// New or recovered: its share grows.
+    Warming,
+    /// Takes sessions that stick to it, and nothing else.
+    Draining,
+}
+
+impl Stage {
+    /// What an endpoint in this stage is allowed to do: as [`status`], but that an endpoint whose circuit passes is called
+    /// after its stage while that is not the usual one.
+    #[must_use]
+    pub fn status(self, circuit: CircuitState, score: Option<f64>) -> Status {
+        match (status(circuit, score), self) {
+            (Status::Unhealthy, _) => Status::Unhealthy,
+            (_, Self::Warming) => Status::Warming,
+            (_, Self::Draining) => Status::Draining,
+            (usual, Self::Serving) => usual,
+        }
+    }
+}
+
 /// The share of its configured weight that an endpoint gets.
 pub(crate) fn weight_factor(score: Option<f64>) -> f64 {
     // One twentieth keeps evidence coming: an endpoint without traffic could never show that it is well again.
@@ -110,5 +136,9 @@ mod tests {
             assert_eq!(status(CircuitState::Closed, got), want_status, "{why}");
         }
         assert_eq!(status(CircuitState::Open, Some(1.0)), Status::Unhealthy);
+        let stages = [Stage::Serving, Stage::Warming, Stage::Draining];
+        let closed = [Status::Degraded, Status::Warming, Status::Draining];
+        assert_eq!(stages.map(|stage| stage.status(CircuitState::Closed, Some(0.5))), closed);
+        assert_eq!(stages.map(|stage| stage.status(CircuitState::Open, Some(1.0))), [Status::Unhealthy; 3]);
     }
 }

@@ -13,7 +13,7 @@ use crate::streams::Stream;
 use crate::vm::{self, PoolId, Vm};
 use core::time::Duration;
 use plimsoll_config::Observe;
-use plimsoll_engine::{Attempt, Candidates, Ending, Outcome, Pool, Refused, Request, Time, address_key};
+use plimsoll_engine::{Attempt, Candidates, Ending, Outcome, Pool, Refusal, Refused, Request, Time, address_key};
 use plimsoll_snapshot::FailureKind;
 use std::rc::Rc;
 
@@ -134,11 +134,17 @@ fn write_list(text: &mut String, pool: &Pool, candidates: &Candidates) {
     }
 }
 
-/// Answers 503 with the time after which it is worth trying again; false if the host would not.
+/// Answers 503 with the reason, and where waiting helps the time after which it is worth trying again; false if the host
+/// would not. 503 also where nothing fits the request, as other balancers do: there may be such a path or not, what is
+/// not there is somebody to ask.
 fn refuse(refused: &Refused) -> bool {
     let seconds = refused.retry_after.max(Duration::from_millis(1)).as_millis().div_ceil(1000).to_string();
-    let headers = [("retry-after", seconds.as_str()), ("x-plimsoll-refused", "no_endpoint")];
-    host::send_local_response(503, "plimsoll_no_endpoint", &headers, b"no endpoint may be called now\n").is_ok()
+    let (reason, details, body, headers): (_, _, &[u8], usize) = match refused.reason {
+        Refusal::NoEndpoint => ("no_endpoint", "plimsoll_no_endpoint", b"no endpoint may be called now\n", 2),
+        Refusal::NoMatch => ("no_match", "plimsoll_no_match", b"no endpoint serves such requests\n", 1),
+    };
+    let list = [("x-plimsoll-refused", reason), ("retry-after", seconds.as_str())];
+    host::send_local_response(503, details, list.get(..headers).unwrap_or(&list), body).is_ok()
 }
 
 /// The final response's headers, in `observe: request`.

@@ -267,7 +267,8 @@ fn publish(state: &mut PoolState, membership: &Membership, now: Time) {
 }
 
 fn publish_sketches(state: &PoolState, membership: &Membership, now: Time) {
-    let cell = SketchCell { nonce: membership.nonce, at_ms: now.as_millis(), endpoints: state.pool.sketches() };
+    let (pool, endpoints) = (state.pool.sketch(), state.pool.sketches());
+    let cell = SketchCell { nonce: membership.nonce, at_ms: now.as_millis(), pool, endpoints };
     if let Some((_, _, key)) = &state.sharing.cell {
         shared::overwrite(key, &cell.encode());
     }

@@ -62,9 +62,26 @@ fn assert_at_most(extra: &Value, picker: u64, observer: u64) {
 
 #[test]
 fn a_request_costs_two_host_calls_in_the_picker_and_four_in_the_observer() {
-    for strategy in ["round_robin", "random", "least_request", "peak_ewma"] {
+    for strategy in ["round_robin", "random", "least_request", "peak_ewma", "least_response_time", "hcl"] {
         assert_at_most(&json!({"strategy": strategy}), 2, 4);
     }
+    // What is known to the filter costs nothing.
+    assert_at_most(&json!({"prefer_zone": "a"}), 2, 4);
+}
+
+/// One for each source that is tried; a session costs one more with the answer.
+#[test]
+fn what_a_request_says_costs_one_host_call_each() {
+    let keyed = |sources: Value| json!({"strategy": "maglev", "hash_key": sources});
+    let subset = json!([{"metadata": "a", "header": "x-a"}]);
+    let mut endpoints = filter_bed::configuration(8, &json!({}))["pools"][0]["endpoints"].clone();
+    endpoints[0]["metadata"] = json!({"a": "b"});
+    let sticky = json!({"cookie": "lb", "secret": "0123456789abcdef"});
+    assert_at_most(&keyed(json!([{"path": true}, {"header": "x-user"}])), 3, 4);
+    assert_at_most(&keyed(json!([{"cookie": "user"}, {"query": "user"}, {"source_address": true}])), 5, 4);
+    assert_at_most(&json!({"subset": subset, "endpoints": endpoints}), 3, 4);
+    // Clock, cookie, list; address, status and the cookie for clients that have none, as here.
+    assert_at_most(&json!({ "sticky": sticky }), 6, 4);
 }
 
 #[test]

@@ -3,11 +3,11 @@
 //! and that are too large to copy ten times a second).
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::sketch::Sketch;
+use crate::sketch::{CompactSketch, Sketch};
 use alloc::vec::Vec;
 
 const CELL_VERSION: u8 = 1;
-const SKETCH_VERSION: u8 = 1;
+const SKETCH_VERSION: u8 = 2;
 
 /// One worker's counts for one pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,8 +115,10 @@ pub struct SketchCell {
     pub nonce: u64,
     /// When it was published, Unix milliseconds.
     pub at_ms: u64,
-    /// Histogram per endpoint, by the hash of its address.
-    pub endpoints: Vec<(u64, Sketch)>,
+    /// Histogram of the whole pool.
+    pub pool: Sketch,
+    /// Histogram per endpoint, by the hash of its address; none in pools too large to keep them.
+    pub endpoints: Vec<(u64, CompactSketch)>,
 }
 
 impl SketchCell {
@@ -126,6 +128,7 @@ impl SketchCell {
         let mut writer = Writer::new(SKETCH_VERSION);
         writer.key(self.nonce);
         writer.varint(self.at_ms);
+        self.pool.write(&mut writer);
         writer.varint(self.endpoints.len() as u64);
         for (key, sketch) in &self.endpoints {
             writer.key(*key);
@@ -143,7 +146,8 @@ impl SketchCell {
         let cell = Self {
             nonce: reader.key()?,
             at_ms: reader.varint()?,
-            endpoints: reader.list(|r| Ok((r.key()?, Sketch::read(r)?)))?,
+            pool: Sketch::read(&mut reader)?,
+            endpoints: reader.list(|r| Ok((r.key()?, CompactSketch::read(r)?)))?,
         };
         reader.end()?;
         Ok(cell)
@@ -179,9 +183,12 @@ mod tests {
 
         #[test]
         fn histograms_survive_the_road(nonce: u64, at_ms: u64, values in prop::collection::vec(any::<u32>(), 0..50)) {
-            let mut sketch = Sketch::default();
-            values.iter().for_each(|value| sketch.add(*value));
-            let cell = SketchCell { nonce, at_ms, endpoints: alloc::vec![(7, sketch), (8, Sketch::default())] };
+            let (mut pool, mut sketch) = (Sketch::default(), CompactSketch::default());
+            values.iter().for_each(|value| {
+                pool.add(*value);
+                sketch.add(*value);
+            });
+            let cell = SketchCell { nonce, at_ms, pool, endpoints: alloc::vec![(7, sketch), (8, CompactSketch::default())] };
             prop_assert_eq!(SketchCell::decode(&cell.encode()), Ok(cell));
         }
 

@@ -2,7 +2,7 @@
 //! in-flight is not: nobody knows what became of it.
 
 use crate::cell::{Cell, CellEndpoint, SketchCell};
-use crate::sketch::Sketch;
+use crate::sketch::{CoarseSketch, Sketch};
 use alloc::vec::Vec;
 
 /// One endpoint, all workers together.
@@ -11,7 +11,7 @@ pub struct MergedEndpoint {
     /// Sums over the workers; `consecutive_failures` is the largest.
     pub counts: CellEndpoint,
     /// Merged histogram of the last 5 to 10 s; absent until one is added, because most sums never need it.
-    pub sketch: Option<Sketch>,
+    pub sketch: Option<CoarseSketch>,
 }
 
 /// One pool, all workers together.
@@ -23,6 +23,8 @@ pub struct MergedPool {
     pub refused: u64,
     /// How many of the workers added are alive.
     pub alive: u32,
+    /// Merged histogram of the whole pool, of the last 5 to 10 s; absent until one is added.
+    pub sketch: Option<Sketch>,
     /// In the order of the keys given to [`MergedPool::new`].
     pub endpoints: Vec<MergedEndpoint>,
     keys: Vec<u64>,
@@ -66,9 +68,10 @@ impl MergedPool {
 
     /// Adds one worker's histograms.
     pub fn add_sketches(&mut self, cell: &SketchCell) {
+        self.sketch.get_or_insert_default().merge(&cell.pool);
         for (position, (key, sketch)) in cell.endpoints.iter().enumerate() {
             if let Some(sum) = self.find(*key, position) {
-                sum.sketch.get_or_insert_default().merge(sketch);
+                sum.sketch.get_or_insert_default().merge_compact(sketch);
             }
         }
     }

@@ -62,8 +62,8 @@ impl Registry {
         while self.members.iter().any(|member| member.worker == number) {
             number = number.saturating_add(1);
         }
-        self.members.push(Member { worker: number, nonce });
-        self.members.sort_unstable_by_key(|member| member.worker);
+        let place = self.members.partition_point(|member| member.worker < number);
+        self.members.insert(place, Member { worker: number, nonce });
         number
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn simulate(arguments: &[OsString]) -> Result<()> {
 /// What can be measured.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Bench {
-    /// The engine alone: decisions per second
+    /// The engine alone: nanoseconds per decision, and other crates beside it
     Engine,
     /// The filter's `.wasm` in the test host: requests per second, fuel and host calls per request
     Wasm,
@@ -68,10 +68,19 @@ pub(crate) fn bench(which: Option<Bench>, arguments: &[OsString]) -> Result<()> 
     Ok(())
 }
 
+/// The engine alone, then other crates beside it, which are a package of their own.
 fn bench_engine(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo();
     command.args(["bench", "--locked", "--package", "plimsoll-benches", "--no-default-features", "--"]).args(arguments);
-    checked("bench engine", &mut command)
+    checked("bench engine", &mut command)?;
+    // pingora builds zlib-ng.
+    if on_path("cmake").is_none() && apt::available() {
+        apt::install(&["cmake"])?;
+    }
+    let mut command = cargo();
+    command.args(["bench", "--locked", "--manifest-path", "benches/crates/Cargo.toml"]);
+    command.args(["--target-dir", "target/crates", "--"]).args(arguments);
+    checked("bench engine, other crates", &mut command)
 }
 
 fn bench_wasm(arguments: &[OsString]) -> Result<()> {

@@ -10,6 +10,7 @@
 //! Filling looks at M ln M slots: 14 million for the largest default.
 
 use super::{GOLDEN, Member};
+use crate::order::sort_by;
 use crate::rng::mix;
 use alloc::{collections::BinaryHeap, vec, vec::Vec};
 use core::cmp::Reverse;
@@ -157,8 +158,9 @@ impl Turns {
     fn new(members: &[Member]) -> Self {
         let weight = |member: &u16| members.get(usize::from(*member)).map_or(1, |member| member.weight.max(1));
         let mut order: Vec<u16> = (0..members.len().min(MAX_MEMBERS) as u16).collect();
-        // The heaviest first: they go first where deadlines are equal. Stable, so in the order of keys.
-        order.sort_by_key(|member| Reverse(weight(member)));
+        // The heaviest first: they go first where deadlines are equal; equals in the order of keys.
+        let rank = |member: &u16| (Reverse(weight(member)), *member);
+        sort_by(&mut order, |a, b| rank(a) < rank(b));
         let mut from = 0;
         let mut classes = Vec::new();
         for equals in order.chunk_by(|a, b| weight(a) == weight(b)) {

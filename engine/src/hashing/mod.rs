@@ -24,6 +24,7 @@ pub use rendezvous::{Candidate, rendezvous};
 pub use ring::MAX_POINTS as RING_MAX_POINTS;
 
 use crate::config::HashingConfig;
+use crate::order::sort_by;
 use crate::rng::mix;
 use alloc::vec::Vec;
 
@@ -134,7 +135,7 @@ impl Builder {
     /// size.
     #[must_use]
     pub fn new(kind: Kind, mut members: Vec<Member>, config: &HashingConfig) -> Self {
-        members.sort_unstable();
+        sort_by(&mut members, |a, b| a < b);
         members.dedup_by_key(|member| member.key);
         members.truncate(match kind {
             Kind::Maglev => MAGLEV_MAX_MEMBERS,

@@ -6,6 +6,7 @@
 //! binary search over megabytes.
 
 use super::{GOLDEN, Member};
+use crate::order::sort_by;
 use crate::rng::mix;
 use alloc::{vec, vec::Vec};
 
@@ -221,7 +222,7 @@ impl Sorting {
             return 0;
         };
         if let Some(points) = self.ring.points.get_mut(*from as usize..*to as usize) {
-            points.sort_unstable();
+            sort_by(points, |a, b| a < b);
         }
         self.phase = Phase::Sort { bucket: next };
         to.saturating_sub(*from)

@@ -2,7 +2,6 @@
 //! it, so that no attempt is settled twice.
 
 use super::{Pool, by_load};
-use crate::config::Strategy;
 use crate::endpoint::LocalCircuit;
 use crate::evidence::{Evidence, ProbeResult};
 use crate::time::{Time, micros};
@@ -81,7 +80,7 @@ impl Pool {
 
     /// An attempt on the endpoint at `position` begins; `None` if there is no such endpoint.
     pub fn start(&mut self, position: u32, now: Time) -> Option<Attempt> {
-        let peers_scale = if self.by_load.is_kept() { self.peers_scale(now).0 } else { 0.0 };
+        let peers_scale = if self.by_load.is_kept() { self.damped_peers_scale(now) } else { 0.0 };
         let hot = self.hot.get_mut(position as usize)?;
         let cold = self.cold.get_mut(position as usize)?;
         let load_step = if self.by_load.is_kept() { by_load::step(Self::load(hot, peers_scale)) } else { 0 };
@@ -162,7 +161,7 @@ impl Pool {
         let Some(position) = self.find(attempt) else { return };
         self.count(position, now, latency, outcome);
         if outcome == Outcome::Success {
-            self.by_load.record(position, attempt.load_step, now, latency);
+            self.by_load.record(position, attempt.load_step, now, latency, self.window.averaged_over());
         }
         let Some(hot) = self.hot.get_mut(position) else { return };
         if hot.generation != attempt.generation {
@@ -196,6 +195,7 @@ impl Pool {
     /// Counts a finished attempt, whatever state the circuit is in.
     fn count(&mut self, position: usize, now: Time, latency: Duration, outcome: Outcome) {
         let slow_above = self.window.slow_above_us();
+        let averaged_over = self.window.averaged_over();
         let latency_us = micros(latency);
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
         cold.requests = cold.requests.saturating_add(1);
@@ -207,10 +207,7 @@ impl Pool {
                 if slow_above.is_some_and(|limit| latency_us > limit) {
                     cold.slow = cold.slow.saturating_add(1);
                 }
-                match self.config.strategy {
-                    Strategy::LeastResponseTime | Strategy::Hcl => hot.ewma.record_mean(now, latency),
-                    _ => hot.ewma.record(now, latency),
-                }
+                hot.ewma.record(now, latency, averaged_over);
                 self.window.add(latency_us);
                 if let Some(sketch) = self.sketch_mut(position) {
                     sketch.add(latency_us);

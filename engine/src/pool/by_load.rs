@@ -5,13 +5,18 @@
 //! 8 means of 16 bytes for each endpoint, allocated only under `hcl`.
 
 use crate::endpoint::Hot;
-use crate::ewma::PeakEwma;
+use crate::ewma::{Fading, PeakEwma};
+use crate::order::nth;
 use crate::time::Time;
 use alloc::{vec, vec::Vec};
 use core::time::Duration;
 
 /// Loads on arrival are told apart by their power of two: 0, 1, 2–3, 4–7 … 64 and more.
 const STEPS: usize = 8;
+const LAST_STEP: u32 = 7;
+/// A mean that gets no answers fades so much faster than that of the whole endpoint: one of eight rests on few answers, and
+/// a well endpoint that was slow by chance waited for 10 s.
+const FADES_FASTER: f32 = 5.0;
 /// An endpoint is hot above this quantile of the loads per weight. Prequal's value.
 const HOT_QUANTILE: f64 = 0.84;
 
@@ -25,7 +30,7 @@ pub(super) struct ByLoad {
 /// The step that a load belongs to.
 pub(super) fn step(load: f32) -> u8 {
     let load = (load + 0.5) as u32;
-    u8::try_from(u32::BITS.saturating_sub(load.leading_zeros())).unwrap_or(u8::MAX).min(STEPS as u8 - 1)
+    u32::BITS.saturating_sub(load.leading_zeros()).min(LAST_STEP) as u8
 }
 
 impl ByLoad {
@@ -47,17 +52,17 @@ impl ByLoad {
         }
     }
 
-    pub(super) fn record(&mut self, position: usize, step: u8, now: Time, latency: Duration) {
+    pub(super) fn record(&mut self, position: usize, step: u8, now: Time, latency: Duration, over: Duration) {
         if let Some(mean) = self.means.get_mut(position).and_then(|means| means.get_mut(step as usize)) {
-            mean.record_mean(now, latency);
+            mean.record(now, latency, over);
         }
     }
 
     /// Microseconds at this load, or at the nearest one that is known, lower ones first.
-    pub(super) fn read(&self, position: u32, load: f32, now: Time) -> Option<f32> {
+    pub(super) fn read(&self, position: u32, load: f32, fading: Fading) -> Option<f32> {
         let means = self.means.get(position as usize)?;
         let (lower, higher) = means.split_at_checked(usize::from(step(load)).saturating_add(1))?;
-        lower.iter().rev().chain(higher).find_map(|mean| mean.read(now))
+        lower.iter().rev().chain(higher).find_map(|mean| mean.read(fading.faster(FADES_FASTER)))
     }
 
     pub(super) fn hot_above(&self) -> f32 {
@@ -66,11 +71,11 @@ impl ByLoad {
 
     /// Finds the load above which an endpoint is hot: O(endpoints).
     pub(super) fn judge(&mut self, hot: &[Hot], peers_scale: f32) {
-        let load = |hot: &Hot| super::Pool::load(hot, peers_scale) / hot.weight;
-        let mut loads: Vec<f32> = hot.iter().filter(|hot| hot.circuit.passes() && !hot.draining).map(load).collect();
+        let load = |hot: &Hot| f64::from(super::Pool::load(hot, peers_scale) / hot.weight);
+        let loads: Vec<f64> = hot.iter().filter(|hot| hot.circuit.passes() && !hot.draining).map(load).collect();
         let rank = (loads.len().saturating_sub(1) as f64 * HOT_QUANTILE) as usize;
-        if rank < loads.len() {
-            self.hot_above = *loads.select_nth_unstable_by(rank, f32::total_cmp).1;
+        if let Some(load) = nth(&loads, rank) {
+            self.hot_above = load as f32;
         }
     }
 
@@ -96,12 +101,13 @@ mod tests {
     #[test]
     fn the_nearest_known_load_speaks_for_an_unknown_one() {
         let now = Time::from_millis(1_000_000);
+        let fading = Fading::new(now, Duration::from_secs(10));
         let mut by_load = ByLoad::new(2);
-        assert_eq!(by_load.read(0, 0.0, now), None);
-        by_load.record(0, step(2.0), now, Duration::from_millis(2));
-        by_load.record(0, step(20.0), now, Duration::from_millis(20));
-        let read = |load| by_load.read(0, load, now);
+        assert_eq!(by_load.read(0, 0.0, fading), None);
+        by_load.record(0, step(2.0), now, Duration::from_millis(2), Duration::from_secs(1));
+        by_load.record(0, step(20.0), now, Duration::from_millis(20), Duration::from_secs(1));
+        let read = |load| by_load.read(0, load, fading);
         assert_eq!([0.0, 2.0, 9.0, 20.0, 90.0].map(read), [2000.0, 2000.0, 2000.0, 20_000.0, 20_000.0].map(Some));
-        assert_eq!(by_load.read(1, 2.0, now), None);
+        assert_eq!(by_load.read(1, 2.0, fading), None);
     }
 }

@@ -8,6 +8,7 @@ use super::hashed::UnderWay;
 use super::plan::Plan;
 use crate::config::{KeyBound, KeyRange, NoMatch, PoolConfig, Strategy};
 use crate::endpoint::Hot;
+use crate::order::sort_by;
 use crate::request::{Request, subset_key};
 use crate::rng::Rng;
 use alloc::{collections::BTreeMap, vec, vec::Vec};
@@ -134,7 +135,7 @@ impl Choice {
 
 fn distinct(positions: &[u32], count: usize) -> Vec<u32> {
     let mut list: Vec<u32> = positions.iter().copied().filter(|position| (*position as usize) < count).collect();
-    list.sort_unstable();
+    sort_by(&mut list, |a, b| a < b);
     list.dedup();
     list
 }
@@ -156,7 +157,7 @@ fn by_endpoint(lists: &[Vec<u32>], count: usize) -> (Vec<u32>, Vec<u32>) {
     for (index, list) in lists.iter().enumerate() {
         pairs.extend(list.iter().map(|position| (*position, (index as u32).saturating_add(1))));
     }
-    pairs.sort_unstable();
+    sort_by(&mut pairs, |a, b| a < b);
     let mut offsets = vec![0_u32; count.saturating_add(1)];
     for (position, offset) in offsets.iter_mut().enumerate() {
         *offset = pairs.partition_point(|(other, _)| (*other as usize) < position) as u32;

@@ -97,6 +97,10 @@ impl Pool {
         let position = self.probes.swap_remove(at);
         let hot = self.hot.get(position as usize)?;
         let cold = self.cold.get_mut(position as usize)?;
+        // Its permit expires: what it takes are sessions, and those go nowhere else to be tried.
+        if hot.draining {
+            return None;
+        }
         let valid = self.circuits.get(cold.key).is_some_and(|entry| now.as_millis() <= entry.until_ms);
         if hot.circuit != LocalCircuit::Shared(CircuitState::HalfOpen) || cold.permits == 0 || !valid {
             return None;

@@ -23,6 +23,10 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 /// Steps of a builder on a tick: 160 to 350 µs natively.
 const SLICE: u32 = 1 << 16;
+/// Steps of the first table of a pool that are done at once: 5 to 10 ms, before it serves. That is the whole table of a
+/// Maglev pool of 655 endpoints, or of a ring of 2,000 with 160 points each, so that a proxy that has just started agrees
+/// with the others from its first request on. The first table of a larger pool takes ticks, too.
+const AT_ONCE: u32 = 1 << 21;
 /// Choices of a table to look at before the eligible endpoints themselves are looked at. Where a share p of n endpoints
 /// may be called, that happens to (1 − p)^32 of the requests and costs p n: the mean is below n / 80 for any p.
 const TRIES: u32 = 32;
@@ -45,6 +49,8 @@ pub(super) struct Tables {
     building: Option<Builder>,
     /// What the newest of both was made of; `None` if there is none.
     made_of: Option<u64>,
+    /// All endpoints by position: rendezvous looks at many of them, and this is all it needs to know of most.
+    members: Vec<Member>,
 }
 
 impl Tables {
@@ -84,21 +90,29 @@ impl Pool {
             Kind::Ring => u64::from(hashing.points) | (1 << 32),
         };
         // A sum, because the order makes no difference.
+        self.tables.members = self.cold.iter().map(member).collect();
         let made_of = self
-            .cold
+            .tables
+            .members
             .iter()
-            .map(member)
             .fold(mix(way), |sum, member| sum.wrapping_add(mix(member.key ^ mix(u64::from(member.weight)))));
         if self.tables.made_of != Some(made_of) {
-            self.tables.building = Some(Builder::new(kind, self.cold.iter().map(member).collect(), hashing));
+            self.tables.building = Some(Builder::new(kind, self.tables.members.clone(), hashing));
             self.tables.made_of = Some(made_of);
+            if self.tables.current.is_none() {
+                self.build_tables(AT_ONCE);
+            }
         }
         self.tables.find_positions(&self.by_key);
     }
 
     /// Does one slice of the table in the making, and puts it to use when it is ready.
     pub(super) fn step_tables(&mut self) {
-        let Some(table) = self.tables.building.as_mut().and_then(|builder| builder.step(SLICE)) else { return };
+        self.build_tables(SLICE);
+    }
+
+    fn build_tables(&mut self, steps: u32) {
+        let Some(table) = self.tables.building.as_mut().and_then(|builder| builder.step(steps)) else { return };
         self.tables.building = None;
         self.tables.current = Some(table);
         self.tables.find_positions(&self.by_key);
@@ -140,10 +154,10 @@ impl Pool {
             return;
         }
         let candidate = |position: &u32| {
-            let (hot, cold) = self.hot.get(*position as usize).zip(self.cold.get(*position as usize))?;
-            let weight = f64::from(cold.config.weight);
-            let late = !self.admits(*position, hash);
-            allows(hot).then_some(Candidate { key: cold.key, weight, late, position: *position })
+            let (hot, member) = self.hot.get(*position as usize).zip(self.tables.members.get(*position as usize))?;
+            let late = hot.weight < member.weight as f32 && !self.admits(*position, hash);
+            let weight = f64::from(member.weight);
+            allows(hot).then_some(Candidate { key: member.key, weight, late, position: *position })
         };
         for position in rendezvous(hash, group.eligible.iter().filter_map(candidate), wanted) {
             if picked.length < wanted && !picked.contains(position) {
@@ -193,7 +207,7 @@ struct Bound {
 impl Bound {
     fn new(pool: &Pool, group: &Group, now: Time) -> Self {
         let Some(factor) = pool.config.hashing.bound else { return Self { each: None, peers_scale: 0.0 } };
-        let (peers_scale, _) = pool.peers_scale(now);
+        let peers_scale = pool.peers_scale(now);
         let all = f64::from(group.under_way.own) + f64::from(peers_scale * group.under_way.peers) + 1.0;
         Self { each: Some(factor * all / group.weight.max(f64::MIN_POSITIVE)), peers_scale }
     }

@@ -27,13 +27,13 @@ use crate::endpoint::{Cold, Hot, LocalCircuit};
 use crate::evidence::Evidence;
 use crate::time::Time;
 use alloc::{collections::BTreeMap, vec::Vec};
-use plimsoll_snapshot::{CircuitState, circuits::Circuits, sketch::Sketch};
+use plimsoll_snapshot::{CircuitState, circuits::Circuits, sketch::CompactSketch};
 
 pub use attempts::{Attempt, Ending, Outcome};
 pub use pick::{Candidates, Refusal, Refused};
 pub use refresh::{EndpointView, middle_us};
 
-/// Pools up to this size keep a histogram per endpoint (3 KB each and worker); larger ones only the pool's.
+/// Pools up to this size keep a histogram per endpoint (776 bytes each and worker); larger ones only the pool's.
 const SKETCHED_ENDPOINTS: usize = 1000;
 
 /// One worker's view of one pool.
@@ -248,7 +248,7 @@ impl Pool {
         (requests > 0).then(|| failures as f64 / requests as f64)
     }
 
-    fn sketch_mut(&mut self, position: usize) -> Option<&mut Sketch> {
+    fn sketch_mut(&mut self, position: usize) -> Option<&mut CompactSketch> {
         if self.hot.len() > SKETCHED_ENDPOINTS {
             return None;
         }

@@ -292,7 +292,7 @@ impl Capacity {
 fn spill(capacities: Vec<Capacity>) -> Vec<f64> {
     let mut left = 1.0;
     let mut take = |most: f64| {
-        let taken = most.clamp(0.0, left);
+        let taken = most.max(0.0).min(left);
         left -= taken;
         taken
     };

@@ -4,16 +4,17 @@
 use super::Pool;
 use crate::config::EndpointConfig;
 use crate::endpoint::{EPOCH, Hot};
-use crate::ewma::decay;
+use crate::ewma::{Fading, decay};
+use crate::order::nth;
 use crate::rng::Rng;
-use crate::score::{Sample, score, weight_factor};
+use crate::score::{Sample, Stage, score, weight_factor};
 use crate::time::Time;
 use alloc::vec::Vec;
 use core::time::Duration;
 use plimsoll_snapshot::CircuitState;
 use plimsoll_snapshot::cell::CellEndpoint;
 use plimsoll_snapshot::merge::MergedPool;
-use plimsoll_snapshot::sketch::Sketch;
+use plimsoll_snapshot::sketch::{CompactSketch, Sketch};
 
 /// How often scores are turned into weights: often enough to react, seldom enough that tables are not rebuilt on
 /// every tick.
@@ -24,6 +25,16 @@ const LONGEST_TICK: Duration = Duration::from_millis(100);
 /// What an entry of another worker adds to the period: 100 times what reading it takes.
 const TICK_PER_ENTRY: Duration = Duration::from_micros(10);
 const RAREST_TICK: Duration = Duration::from_secs(1);
+/// Latencies are averaged over this many service times. Fewer make noise look like slowness, more are late: 15 to 100
+/// gave the same within 2 % in pools of 8 to 100 endpoints with services of 2 ms to 2 s.
+const AVERAGED: u32 = 50;
+const SHORTEST_AVERAGE: Duration = Duration::from_millis(100);
+const LONGEST_AVERAGE: Duration = Duration::from_secs(60);
+/// The average of an idle endpoint fades over this many service times, so that it is tried again, and over Finagle's 10 s
+/// at least. A time without regard to the service was tried: where answers took longer, an endpoint ten times slower
+/// looked fast again before it had answered, and got everything.
+const FADES: u32 = 100;
+const FADES_AT_LEAST: Duration = Duration::from_secs(10);
 /// What an answer is thought to take before one was seen.
 const FIRST_GUESS_US: f64 = 10_000.0;
 
@@ -63,6 +74,21 @@ impl Window {
         self.middle_us.unwrap_or(FIRST_GUESS_US) as f32
     }
 
+    /// Mean service time over all endpoints.
+    fn service(&self) -> Duration {
+        Duration::from_micros(self.mean_us.unwrap_or(FIRST_GUESS_US).max(1.0) as u64)
+    }
+
+    /// Over which time an endpoint's latency is averaged.
+    pub(super) fn averaged_over(&self) -> Duration {
+        self.service().saturating_mul(AVERAGED).clamp(SHORTEST_AVERAGE, LONGEST_AVERAGE)
+    }
+
+    /// How the average of an idle endpoint fades.
+    pub(super) fn fading(&self, now: Time) -> Fading {
+        Fading::new(now, self.service().saturating_mul(FADES).max(FADES_AT_LEAST))
+    }
+
     fn rotate(&mut self, now: Time) {
         self.epoch_began = now;
         let [current, _] = &self.sketches;
@@ -84,6 +110,8 @@ pub struct EndpointView<'a> {
     pub circuit: CircuitState,
     /// Weight in force: 0 while ejected or draining.
     pub effective_weight: f64,
+    /// New, draining, or as usual.
+    pub stage: Stage,
 }
 
 impl Pool {
@@ -106,7 +134,7 @@ impl Pool {
             self.rescore(now);
         }
         if self.by_load.is_kept() {
-            let (peers_scale, _) = self.peers_scale(now);
+            let peers_scale = self.damped_peers_scale(now);
             self.by_load.judge(&self.hot, peers_scale);
         }
         self.choice.refresh(&self.config, &self.hot, rng);
@@ -130,7 +158,7 @@ impl Pool {
         self.window.middle_us = middle_us(&samples);
         // A pause does not change how long requests take.
         self.window.mean_us = overall_mean_us(&samples).or(self.window.mean_us);
-        self.window.usual_us = usual_us(&self.hot, now);
+        self.window.usual_us = usual_us(&self.hot, self.window.fading(now));
         let minimum = self.config.minimum_samples;
         for (cold, sample) in self.cold.iter_mut().zip(&samples) {
             cold.health = weight_factor(score(sample, self.window.middle_us, minimum));
@@ -168,14 +196,17 @@ impl Pool {
         Some(service.max(TICK_PER_ENTRY.saturating_mul(entries)).min(RAREST_TICK))
     }
 
-    /// How much the other workers' in-flight counts, and whether they are as good as exact: e^(−age/S), S the mean
-    /// service time; fresh below 2 S, or with no others.
-    pub(super) fn peers_scale(&self, now: Time) -> (f32, bool) {
-        let Some(at) = self.window.peers_at else { return (0.0, true) };
-        let service_us = self.window.mean_us.unwrap_or(FIRST_GUESS_US).max(1.0);
-        let service = Duration::from_micros(service_us as u64);
-        let age = now.since(at);
-        (decay(age, service), age < service.saturating_mul(2))
+    /// How much the other workers' requests under way count where two are compared: e^(−age/S), S the mean service time.
+    pub(super) fn peers_scale(&self, now: Time) -> f32 {
+        self.window.peers_at.map_or(0.0, |at| decay(now.since(at), self.window.service()))
+    }
+
+    /// The same where the best of several is taken. All workers run after the same news, so that what each corrects is
+    /// corrected as often as there are workers: divided by their number, the pool corrects it once. 8 workers, 100
+    /// endpoints, a fifth of them at half speed, load .8, news of one service time, in the simulator: a mean of 1.06 S,
+    /// 1.24 S undivided.
+    pub(super) fn damped_peers_scale(&self, now: Time) -> f32 {
+        self.peers_scale(now) / self.window.peers.saturating_add(1) as f32
     }
 
     /// This worker's counts, to publish.
@@ -199,14 +230,23 @@ impl Pool {
         self.hot.iter().zip(&self.cold).map(count).collect()
     }
 
+    /// This worker's histogram of the window over all endpoints, to publish.
+    #[must_use]
+    pub fn sketch(&self) -> Sketch {
+        let [now, before] = &self.window.sketches;
+        let mut sketch = now.clone();
+        sketch.merge(before);
+        sketch
+    }
+
     /// This worker's histograms of the window, to publish: only endpoints that have one.
     #[must_use]
-    pub fn sketches(&self) -> Vec<(u64, Sketch)> {
+    pub fn sketches(&self) -> Vec<(u64, CompactSketch)> {
         let merged = |cold: &crate::endpoint::Cold| {
             let [now, before] = &**cold.sketches.as_ref()?;
             let mut sketch = now.clone();
             sketch.merge(before);
-            (sketch.total() > 0).then_some((cold.key, sketch))
+            (!sketch.is_empty()).then_some((cold.key, sketch))
         };
         self.cold.iter().filter_map(merged).collect()
     }
@@ -229,6 +269,11 @@ impl Pool {
             } else {
                 0.0
             },
+            stage: match cold.warming_since {
+                _ if hot.draining => Stage::Draining,
+                Some(_) => Stage::Warming,
+                None => Stage::Serving,
+            },
         })
     }
 }
@@ -236,16 +281,14 @@ impl Pool {
 /// The median of the endpoints' mean latencies: one slow endpoint, or a third of them, does not move it.
 #[must_use]
 pub fn middle_us(samples: &[Sample]) -> Option<f64> {
-    let mut means: Vec<f64> = samples.iter().filter_map(Sample::mean_us).collect();
-    means.sort_by(f64::total_cmp);
-    means.get(means.len() / 2).copied()
+    let means: Vec<f64> = samples.iter().filter_map(Sample::mean_us).collect();
+    nth(&means, means.len() / 2)
 }
 
-fn usual_us(hot: &[Hot], now: Time) -> Option<f32> {
+fn usual_us(hot: &[Hot], fading: Fading) -> Option<f32> {
     let known = hot.iter().filter(|hot| hot.circuit.passes() && !hot.ewma.is_penalised());
-    let mut latencies: Vec<f32> = known.filter_map(|hot| hot.ewma.read(now)).collect();
-    let middle = latencies.len() / 2;
-    (middle < latencies.len()).then(|| *latencies.select_nth_unstable_by(middle, f32::total_cmp).1)
+    let latencies: Vec<f64> = known.filter_map(|hot| hot.ewma.read(fading)).map(f64::from).collect();
+    nth(&latencies, latencies.len() / 2).map(|latency| latency as f32)
 }
 
 fn overall_mean_us(samples: &[Sample]) -> Option<f64> {

@@ -1,7 +1,9 @@
 //! The one arrangement of all tests: workers with a pool each, the circuits record that they share, and a clock that
 //! only a test moves.
 
-use plimsoll_engine::{Attempt, Ending, EndpointConfig, Outcome, Pool, PoolConfig, Refused, Rng, Strategy, Time};
+use plimsoll_engine::{
+    Attempt, Ending, EndpointConfig, Outcome, Pool, PoolConfig, Refused, Request, Rng, Strategy, Time,
+};
 use plimsoll_snapshot::cell::CellEndpoint;
 use plimsoll_snapshot::circuits::Circuits;
 use plimsoll_snapshot::{CircuitState, FailureKind, Signal, Transition};
@@ -154,6 +156,35 @@ impl Bed {
     pub(crate) fn pick(&mut self, worker: usize) -> Result<Vec<u32>, Refused> {
         let picked = self.pools[worker].pick(self.now, &mut self.rng)?;
         Ok(picked.as_slice().to_vec())
+    }
+
+    /// As [`Bed::pick`] on the first worker, for a request that says more.
+    pub(crate) fn pick_for(&mut self, request: &Request) -> Result<Vec<u32>, Refused> {
+        let picked = self.pools[0].pick_for(request, self.now, &mut self.rng)?;
+        Ok(picked.as_slice().to_vec())
+    }
+
+    /// First candidates per endpoint, nothing under way meanwhile; every request has a key of its own.
+    pub(crate) fn shares(&mut self, picks: usize) -> Vec<usize> {
+        let mut seen = vec![0; self.pools[0].config().endpoints.len()];
+        for _ in 0..picks {
+            let key = self.rng.next_u64().to_le_bytes();
+            let list = self.pick_for(&Request { key: Some(&key), ..Request::default() }).unwrap();
+            seen[list[0] as usize] += 1;
+        }
+        seen
+    }
+
+    /// Opens the circuits of these endpoints on the first worker, and tells the others.
+    pub(crate) fn eject(&mut self, positions: &[u32]) {
+        for position in positions {
+            for _ in 0..self.pools[0].config().circuit.consecutive_failures {
+                self.attempt(0, *position, &failing(*position));
+            }
+        }
+        self.tick();
+        self.tick();
+        assert!(positions.iter().all(|position| self.state(*position) == CircuitState::Open), "{positions:?}");
     }
 
     pub(crate) fn start(&mut self, worker: usize, position: u32) -> Attempt {

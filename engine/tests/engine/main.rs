@@ -3,9 +3,12 @@
 mod arrange;
 mod attempts;
 mod circuits;
+mod cost;
 mod ejection;
 mod hashing;
 mod picks;
+mod plans;
+mod ramp;
 mod robustness;
 mod weights;
 mod workers;

@@ -3,14 +3,11 @@
 use super::KeySource;
 use super::node::{Node, Object};
 use super::validate::{LIMIT, header_name, is_token, non_empty};
+use plimsoll_engine::hashing::{MAGLEV_MAX_MEMBERS, MAGLEV_MAX_SIZE, is_prime};
 use plimsoll_engine::{EndpointConfig, HashingConfig, KeyBound, KeyRange, Strategy};
 use std::collections::BTreeMap;
 
 const MAX_SOURCES: usize = 8;
-/// As in Envoy: ten megabytes for each worker.
-const MAX_TABLE_SIZE: u32 = 5_000_011;
-/// A Maglev table numbers its members with 16 bits.
-const MAX_MAGLEV: usize = 65_535;
 const MAX_RANGES: usize = 10_000;
 
 /// Settings that belong to some strategies only.
@@ -84,7 +81,7 @@ pub(super) fn hashing(pool: &Object, endpoints: usize) -> Result<HashingConfig, 
     let defaults = HashingConfig::default();
     let hashing = HashingConfig {
         table_size: pool.or("table_size", defaults.table_size, |node| {
-            let size = node.whole(3..=MAX_TABLE_SIZE)?;
+            let size = node.whole(3..=MAGLEV_MAX_SIZE)?;
             if !is_prime(size) || size as usize <= endpoints {
                 return Err(node.error(format_args!("is not a prime above the number of endpoints, {endpoints}")));
             }
@@ -101,16 +98,11 @@ pub(super) fn hashing(pool: &Object, endpoints: usize) -> Result<HashingConfig, 
 
 /// The number of endpoints that a strategy can have.
 pub(super) fn few_enough(pool: &Object, strategy: Strategy, endpoints: usize) -> Result<(), String> {
-    if strategy == Strategy::Maglev && endpoints > MAX_MAGLEV {
+    if strategy == Strategy::Maglev && endpoints > MAGLEV_MAX_MEMBERS {
         let at = pool.at("endpoints");
-        return Err(format!("{at}: {endpoints} given, strategy maglev takes 1 to {MAX_MAGLEV}"));
+        return Err(format!("{at}: {endpoints} given, strategy maglev takes 1 to {MAGLEV_MAX_MEMBERS}"));
     }
     Ok(())
-}
-
-fn is_prime(number: u32) -> bool {
-    let divides = |divisor: &u32| number.checked_rem(*divisor) == Some(0);
-    number >= 2 && !(2..=number.isqrt()).any(|divisor| divides(&divisor))
 }
 
 /// Ranges of keys and who serves them.

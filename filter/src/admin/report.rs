@@ -10,7 +10,7 @@ use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
 use plimsoll_snapshot::events::EventLog;
 use plimsoll_snapshot::merge::MergedPool;
 use plimsoll_snapshot::registry::Registry;
-use plimsoll_snapshot::sketch::Sketch;
+use plimsoll_snapshot::sketch::{CoarseSketch, Sketch};
 use plimsoll_snapshot::{Circuit, CircuitState, Endpoint, Pool, Snapshot, Transition, VERSION, Worker};
 
 /// What this VM knows of a pool: copied out, because what follows calls the host.
@@ -47,7 +47,7 @@ struct Reader {
     stale_ms: u64,
     registry: Registry,
     log: EventLog,
-    /// Per worker that has published: the age of its freshest part.
+    /// Per worker that has published, in order: the age of its freshest part.
     ages: Vec<(u32, u64)>,
 }
 
@@ -58,9 +58,7 @@ impl Reader {
             age_ms: *age_ms,
             stale: *age_ms > self.stale_ms,
         };
-        let mut workers: Vec<_> = self.ages.iter().collect();
-        workers.sort_unstable();
-        workers.into_iter().map(worker).collect()
+        self.ages.iter().map(worker).collect()
     }
 
     fn pool(&mut self, known: &Known) -> Pool {
@@ -85,9 +83,10 @@ impl Reader {
     }
 
     fn note_age(&mut self, worker: u32, age_ms: u64) {
-        match self.ages.iter_mut().find(|(number, _)| *number == worker) {
+        let place = self.ages.partition_point(|(number, _)| *number < worker);
+        match self.ages.get_mut(place).filter(|(number, _)| *number == worker) {
             Some((_, age)) => *age = age_ms.min(*age),
-            None => self.ages.push((worker, age_ms)),
+            None => self.ages.insert(place, (worker, age_ms)),
         }
     }
 
@@ -96,16 +95,12 @@ impl Reader {
         let samples: Vec<Sample> = merged.endpoints.iter().map(|merged| Sample::from(&merged.counts)).collect();
         let middle = middle_us(&samples);
         let mut endpoints = Vec::with_capacity(samples.len());
-        let mut all = Sketch::default();
         for (index, merged) in merged.endpoints.iter().enumerate() {
             let (Some(configured), Some((key, weight)), Some(sample)) =
                 (config.endpoints.get(index), known.endpoints.get(index), samples.get(index))
             else {
                 continue;
             };
-            if let Some(sketch) = &merged.sketch {
-                all.merge(sketch);
-            }
             let circuit = circuits.get(*key).map(|entry| view(entry, config)).unwrap_or_default();
             let score = score(sample, middle, config.minimum_samples);
             endpoints.push(Endpoint {
@@ -121,7 +116,7 @@ impl Reader {
                 failures: merged.counts.failures,
                 slow: merged.counts.slow,
                 consecutive_failures: merged.counts.consecutive_failures,
-                latency_ms: merged.sketch.as_ref().and_then(Sketch::latency_ms),
+                latency_ms: merged.sketch.as_ref().and_then(CoarseSketch::latency_ms),
                 last_transition: self.last_transition(&config.name, &configured.address),
                 circuit,
             });
@@ -140,7 +135,7 @@ impl Reader {
             in_flight: sum(|endpoint| endpoint.in_flight),
             ejected: endpoints.iter().filter(|endpoint| endpoint.circuit.state != CircuitState::Closed).count() as u32,
             max_ejected: config.max_ejected() as u32,
-            latency_ms: all.latency_ms(),
+            latency_ms: merged.sketch.as_ref().and_then(Sketch::latency_ms),
             endpoints,
         }
     }

@@ -144,6 +144,6 @@ fn latencies_are_the_upstreams_own(rows: &[Row]) {
         let fastest = LATENCY.as_secs_f64() * 1000.0 * if row.endpoint == "order-4" { SLOWER } else { 1.0 };
         // The histogram's error below; what a busy machine adds above.
         let median = if row.endpoint == "order-3" { p90 } else { p50 };
-        assert!((0.95 * fastest..2.0 * fastest).contains(&median), "{percentiles:?} of {}", row.endpoint);
+        assert!((0.94 * fastest..2.0 * fastest).contains(&median), "{percentiles:?} of {}", row.endpoint);
     }
 }

@@ -13,6 +13,7 @@ mod metrics;
 mod outcomes;
 mod pools;
 mod routing;
+mod strategies;
 mod traps;
 mod updates;
 

@@ -56,6 +56,16 @@ fn peak_ewma_follows_the_weights_under_load() {
     shares_follow_weights("peak_ewma", 40, 0.2);
 }
 
+#[test]
+fn least_response_time_follows_the_weights_under_load() {
+    shares_follow_weights("least_response_time", 40, 0.2);
+}
+
+#[test]
+fn hcl_follows_the_weights_under_load() {
+    shares_follow_weights("hcl", 40, 0.35);
+}
+
 /// Endpoints that fail stay in the choice.
 fn never_eject() -> Value {
     json!({"strategy": "random", "circuit": {"consecutive_failures": 1000}})

@@ -8,8 +8,10 @@ use std::time::Duration;
 /// As many as a request's list of endpoints has entries after the first.
 const MAX_RETRIES: u32 = 15;
 
+pub(super) const KEYS: [&str; 7] = ["try_timeout", "timeout", "retries", "retry_on", "back_off", "budget", "throttle"];
+
 pub(super) fn client(node: &Node<'_>) -> Result<Client, String> {
-    let object = node.object(&["try_timeout", "timeout", "retries", "retry_on", "back_off", "budget", "throttle"])?;
+    let object = node.object(&KEYS)?;
     Ok(Client {
         try_timeout: object.or("try_timeout", None, |node| above_zero(node).map(Some))?,
         timeout: object.or("timeout", None, |node| above_zero(node).map(Some))?,

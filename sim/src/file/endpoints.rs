@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const MAX_ENDPOINTS: usize = 100_000;
 
-const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 14] = [
     "count", "slots", "queue", "service", "weight", "zone", "tier", "draining", "metadata", "warming", "cold",
     "notices", "joins", "leaves",
 ];

@@ -167,3 +167,50 @@ fn peers_have_the_names_that_the_list_says() {
     }
     assert_eq!(peer("haproxy", 1, Duration::from_millis(100)), None);
 }
+
+const DOCUMENTATION: &str = include_str!("../../../docs/simulator.md");
+
+#[test]
+fn the_documentations_scenario_is_the_one_that_comes_with_it() {
+    let text = DOCUMENTATION.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let documented: Value = serde_yaml_ng::from_str(text).unwrap();
+    let (_, slow) = BUILT_IN.iter().find(|(name, _)| *name == "slow").unwrap();
+    let slow: Value = serde_yaml_ng::from_str(slow).unwrap();
+    assert_eq!(parse(&documented, &no_files), parse(&slow, &no_files));
+}
+
+#[test]
+fn the_documentations_examples_are_accepted() {
+    let files = |_: &str| Ok("0\n1.5\n".to_owned());
+    let section = |head: &str| DOCUMENTATION.split(head).nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let section = |head: &str| section(head).split("A fault has these keys").next().unwrap();
+    let examples = |section: &'static str| {
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        rows.filter_map(|row| row.split("| `{").nth(1)).filter_map(|cell| cell.rsplit_once("` |")).map(|(text, _)| {
+            serde_yaml_ng::from_str::<Value>(&format!("{{{text}")).unwrap_or_else(|error| panic!("{text}: {error}"))
+        })
+    };
+    let mut count = 0;
+    for traffic in examples(section("## Traffic")) {
+        parse(&with("traffic", traffic), &files).unwrap();
+        count += 1;
+    }
+    for antagonist in examples(section("## Antagonists and faults")) {
+        let mut scenario = with("antagonists", json!([antagonist]));
+        scenario["endpoints"][0]["count"] = json!(100);
+        parse(&scenario, &files).unwrap();
+        count += 1;
+    }
+    assert_eq!(count, 9, "seven kinds of traffic and two of antagonists");
+}
+
+#[test]
+fn every_key_is_documented() {
+    let keys = KEYS.iter().chain(&endpoints::KEYS).chain(&client::KEYS);
+    for key in keys {
+        assert!(DOCUMENTATION.contains(&format!("`{key}`")), "{key}");
+    }
+    for (name, _) in PEERS {
+        assert!(DOCUMENTATION.contains(&format!("`{name}`")), "{name}");
+    }
+}

@@ -8,11 +8,14 @@ use crate::Section;
 use crate::average::Averages;
 use crate::bed::{SERVICE, Size, choices, means, quantiles, reports, reports_with};
 use crate::claim::{Claim, Effort};
-use plimsoll_sim::{Balancer, Counts, Endpoint, Report, Scenario, Service, Shape, Traffic};
+use plimsoll_sim::{
+    Antagonist, Balancer, Cost, Counts, Endpoint, Model, Report, Scenario, Service, Shape, Subject, Traffic,
+};
 
 pub(crate) const SECTIONS: [Section; 1] = [Section { name: "uneven", claims: uneven }];
 
 const MEAN: &str = "1.5 %: the distribution is not stated, both sides are simulations";
+const AVERAGING: &str = "8 %: how latencies at a load are averaged is not stated";
 const TAIL: &str = "5 %: the distribution is not stated, both sides are simulations";
 
 /// Erlang's distribution of order 3 as its 2,000 quantiles: 1 − e^(−x)(1 + x + x²/2) with x three times the value.
@@ -42,6 +45,14 @@ pub(crate) fn scenario() -> Scenario {
     }
 }
 
+/// Every fifty service times others are slow.
+fn wandering() -> Scenario {
+    let mut scenario = scenario();
+    scenario.endpoints.iter_mut().for_each(|endpoint| endpoint.service.mean = SERVICE);
+    scenario.antagonists = vec![Antagonist::Some { count: 20, factor: 2.0, every: Some(SERVICE * 50) }];
+    scenario
+}
+
 fn uneven(effort: Effort) -> Vec<Claim> {
     let size = Size::new(effort.pick(4, 12), effort.pick(100_000, 500_000));
     let scenario = scenario();
@@ -56,6 +67,27 @@ fn uneven(effort: Effort) -> Vec<Claim> {
     for (count, mean, p99) in [(2, 1.090, 3.46), (5, 1.059, 3.27)] {
         let balancer = |seed| -> Box<dyn Balancer> { Box::new(Averages::new(count, 100, seed)) };
         push(&format!("EWMA of {count}, exact"), reports_with(&scenario, size, balancer), mean, p99);
+    }
+    let wandering = wandering();
+    let balancer = |seed| -> Box<dyn Balancer> { Box::new(Averages::new(5, 100, seed)) };
+    push("others slow every 50 S, EWMA of 5", reports_with(&wandering, size, balancer), 1.072, 3.40);
+    claims.extend(hot_cold(effort, &scenario, &wandering));
+    claims
+}
+
+/// Prequal's rule looks at all endpoints here. How the stated simulation averages latencies at a load is not told, which
+/// makes a difference to the mean.
+fn hot_cold(effort: Effort, still: &Scenario, wandering: &Scenario) -> Vec<Claim> {
+    let size = Size::new(effort.pick(4, 12), effort.pick(40_000, 300_000));
+    let model = Model { choices: None, counts: Counts::Exact, cost: Cost::HotCold { quantile: 0.84 }, workers: 8 };
+    let mut claims = Vec::new();
+    for (name, scenario, mean, p99) in
+        [("HCL", still, 1.224, 3.03), ("others slow every 50 S, HCL", wandering, 1.410, 3.64)]
+    {
+        let reports = reports(scenario, &Subject::Model(model), size);
+        let name = |what: &str| format!("uneven pool, {name}, {what}");
+        claims.push(Claim::measured(name("mean"), mean, &means(&reports), 0.08, AVERAGING));
+        claims.push(Claim::measured(name("p99"), p99, &quantiles(&reports, 0.99), 0.08, AVERAGING));
     }
     claims
 }

@@ -10,7 +10,7 @@ use crate::host::{self, Level};
 use crate::sessions::{self, Session};
 use crate::streams::Stream;
 use crate::{admin, broken, observer, picker, shared, tick, vm};
-use plimsoll_config::{Accepted, Role};
+use plimsoll_config::{Accepted, DEFAULT_TICK, Role};
 use plimsoll_engine::Time;
 use std::rc::Rc;
 
@@ -64,7 +64,7 @@ pub extern "C" fn proxy_on_configure(root: u32, size: usize) -> u32 {
 
 fn configure(root: u32, accepted: Accepted) {
     let name = host::property("plugin_root_id", <[u8]>::to_vec).unwrap_or_default();
-    let (role, period) = (accepted.role, accepted.tick);
+    let (role, period) = (accepted.role, accepted.tick.unwrap_or(DEFAULT_TICK));
     let pools: Vec<String> = accepted.pools.iter().map(|pool| pool.engine.name.clone()).collect();
     broken::confess();
     shared::prepare(&pools);
@@ -76,12 +76,13 @@ fn configure(root: u32, accepted: Accepted) {
         if let Some(root) = vm.root_mut(root) {
             root.name = name;
             root.pools = installed;
+            root.period = period;
             root.config = Some(Rc::new(accepted));
         }
     });
     if role == Role::Picker {
         tick::catch_up(&pools);
-        let _ = host::set_tick_period(u32::try_from(period.as_millis()).unwrap_or(1000));
+        tick::set_period(period);
     }
 }
 

@@ -21,7 +21,7 @@ use plimsoll_snapshot::{CircuitState, Event};
 
 /// Histograms and metrics go out this often: only people read them.
 const SLOW_PERIOD: Duration = Duration::from_secs(1);
-/// A cell older than this many ticks is stale.
+/// A cell older than this many ticks is stale; of those ticks that [`vm::Vm::pace`] gives.
 pub(crate) const STALE_TICKS: u64 = 10;
 /// Transitions that could not be logged yet; beyond that the oldest are lost.
 const MAX_PENDING_EVENTS: usize = 1000;
@@ -71,7 +71,7 @@ pub(crate) fn run(root: u32) {
             Some((slot.uid, slot.state.take()?, vm.rng.clone()))
         });
         let Some((uid, mut state, mut rng)) = taken.flatten() else { continue };
-        let events = work(&mut state, membership.as_ref(), now, begun.period, &mut rng);
+        let events = work(&mut state, membership.as_ref(), now, begun.pace, &mut rng);
         vm::with(|vm| {
             vm.rng = rng;
             vm.events.extend(events);
@@ -81,6 +81,26 @@ pub(crate) fn run(root: u32) {
         });
     }
     publish_events();
+    if begun.adapts {
+        adapt(root, begun.period);
+    }
+}
+
+/// Follows what the pools find best, in steps of a quarter at least: else it would change on every tick.
+fn adapt(root: u32, period: Duration) {
+    let best = vm::with(|vm| vm.pools().filter_map(|state| state.pool.tick_hint()).min()).flatten();
+    let Some(best) = best.filter(|best| *best > period.mul_f64(1.25) || *best < period.mul_f64(0.8)) else { return };
+    vm::with(|vm| {
+        if let Some(root) = vm.root_mut(root) {
+            root.period = best;
+        }
+    });
+    set_period(best);
+}
+
+/// Sets how often the root ticks that the host is calling.
+pub(crate) fn set_period(period: Duration) {
+    let _ = host::set_tick_period(u32::try_from(period.as_millis()).unwrap_or(1000).max(1));
 }
 
 struct Begun {
@@ -90,10 +110,15 @@ struct Begun {
     pools: Vec<String>,
     slots: usize,
     period: Duration,
+    /// The period is not fixed.
+    adapts: bool,
+    /// How often others may be expected to publish.
+    pace: Duration,
 }
 
 fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
-    let period = vm.root(root)?.config.as_ref()?.tick;
+    let of = vm.root(root)?;
+    let (period, pace, adapts) = (of.period, of.pace(), of.config.as_ref()?.tick.is_none());
     // Half a period: timers are late at times, and never wait for each other.
     if vm.ticked.is_some_and(|ticked| now.since(ticked).saturating_mul(2) < period && now >= ticked) {
         return None;
@@ -116,6 +141,8 @@ fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
         pools: vm.pools().map(|state| state.pool.config().name.clone()).collect(),
         slots: vm.slots.len(),
         period,
+        adapts,
+        pace,
     })
 }
 
@@ -140,10 +167,10 @@ fn work(
     state: &mut PoolState,
     membership: Option<&Membership>,
     now: Time,
-    period: Duration,
+    pace: Duration,
     rng: &mut Rng,
 ) -> Vec<Event> {
-    let leads = membership.is_some_and(|membership| absorb(&mut state.pool, membership, now, period));
+    let leads = membership.is_some_and(|membership| absorb(&mut state.pool, membership, now, pace));
     state.pool.tick(now, rng);
     let events = settle_circuits(&mut state.pool, &state.sharing.circuits_key, now, rng);
     if let Some(membership) = membership {
@@ -159,8 +186,8 @@ fn work(
 }
 
 /// Reads the other workers' cells. Returns whether this worker is the first of those alive, who speaks for all of them.
-fn absorb(pool: &mut Pool, membership: &Membership, now: Time, period: Duration) -> bool {
-    let stale_ms = (period.as_millis() as u64).saturating_mul(STALE_TICKS);
+fn absorb(pool: &mut Pool, membership: &Membership, now: Time, pace: Duration) -> bool {
+    let stale_ms = (pace.as_millis() as u64).saturating_mul(STALE_TICKS);
     let mut peers = MergedPool::new(pool.keys().collect());
     // The sum is as old as its oldest part: taken for fresher, all workers would run to the same endpoint.
     let mut oldest: Option<Time> = None;

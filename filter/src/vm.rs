@@ -11,7 +11,8 @@ use crate::streams::{ContextHasher, Streams};
 use crate::{metrics, observer, tick};
 use core::cell::RefCell;
 use core::hash::BuildHasherDefault;
-use plimsoll_config::{Accepted, Observe, PoolSettings, Role};
+use core::time::Duration;
+use plimsoll_config::{Accepted, DEFAULT_TICK, Observe, PoolSettings, Role};
 use plimsoll_engine::{Attempt, Ending, Pool, Rng, Time};
 use plimsoll_snapshot::Event;
 use std::collections::HashMap;
@@ -85,6 +86,19 @@ pub struct Root {
     pub config: Option<Rc<Accepted>>,
     /// Its pools.
     pub pools: Vec<PoolId>,
+    /// How often it ticks now.
+    pub period: Duration,
+}
+
+impl Root {
+    /// As [`Vm::pace`], by this root's own configuration: where the tick is fixed, it is known.
+    #[must_use]
+    pub fn pace(&self) -> Duration {
+        match self.config.as_ref().and_then(|config| config.tick) {
+            Some(fixed) => fixed,
+            None => self.period.max(DEFAULT_TICK),
+        }
+    }
 }
 
 /// A pool of this VM, for as long as it lives.
@@ -165,6 +179,14 @@ impl Vm {
     pub fn pool_mut(&mut self, id: PoolId) -> Option<&mut PoolState> {
         let slot = self.slots.get_mut(id.slot as usize)?;
         if slot.uid == id.uid { slot.state.as_mut() } else { None }
+    }
+
+    /// How often those who read what workers publish may expect news: as often as this VM ticks, which the others do much
+    /// the same, but not more often than once in [`DEFAULT_TICK`], because their periods differ while they learn.
+    #[must_use]
+    pub fn pace(&self) -> Duration {
+        let pickers = self.roots.iter().filter(|(_, root)| !root.pools.is_empty());
+        pickers.map(|(_, root)| root.pace()).next_back().unwrap_or(DEFAULT_TICK)
     }
 
     /// All pools, in the order of the configurations.

@@ -16,7 +16,7 @@ pub(super) fn of(accepted: &Accepted) -> Value {
             Role::Observer => "observer",
             Role::Admin => "admin",
         },
-        "tick": print(accepted.tick),
+        "tick": accepted.tick.map_or_else(|| "auto".to_owned(), print),
         "pools": accepted.pools.iter().map(pool).collect::<Vec<_>>(),
     })
 }

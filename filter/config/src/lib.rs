@@ -101,9 +101,9 @@ pub struct Sticky {
 pub struct Accepted {
     /// What the instance does.
     pub role: Role,
-    /// How often workers exchange what they know. Default 100 ms: the upper end of what stale in-flight counts
-    /// tolerate, at 0.1 % of a core.
-    pub tick: Duration,
+    /// How often workers exchange what they know. Default `None`, written `auto`: as often as it is worth, by how long
+    /// requests take, and the pools' size allows; 100 ms until that is known.
+    pub tick: Option<Duration>,
     /// The pools; only a picker has any.
     pub pools: Vec<PoolSettings>,
     /// Hash of the text: workers with the same one work under the same configuration.

@@ -8,11 +8,20 @@ use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig,
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// How often workers exchange what they know, unless configured otherwise.
+/// How often workers exchange what they know while nothing better is known: the upper end of what stale in-flight counts
+/// tolerate, at 0.1 % of a core.
 pub const DEFAULT_TICK: Duration = Duration::from_millis(100);
 const MAX_POOLS: usize = 256;
 /// Longest name, bytes.
 pub(super) const LIMIT: usize = 128;
+
+fn tick(node: &Node) -> Result<Option<Duration>, String> {
+    if node.text().is_ok_and(|text| text == "auto") {
+        return Ok(None);
+    }
+    let fixed = node.duration(Duration::from_millis(10)..=Duration::from_secs(1));
+    fixed.map(Some).map_err(|error| format!("{error}, nor \"auto\""))
+}
 
 /// Keys of a whole configuration.
 pub(super) const ROOT_KEYS: [&str; 3] = ["role", "tick", "pools"];
@@ -26,8 +35,7 @@ pub(super) fn accept(value: &Value) -> Result<Accepted, String> {
     {
         return Err(format!("{}: only role picker has it; observer and admin use the picker's", node.path()));
     }
-    let ticks = Duration::from_millis(10)..=Duration::from_secs(1);
-    let tick = root.or("tick", DEFAULT_TICK, |node| node.duration(ticks))?;
+    let tick = root.or("tick", None, tick)?;
     let pools = root.or("pools", Vec::new(), Node::list)?;
     if (role == Role::Picker && pools.is_empty()) || pools.len() > MAX_POOLS {
         return Err(format!("pools: {} given, a picker needs 1 to {MAX_POOLS}", pools.len()));

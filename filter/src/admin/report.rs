@@ -3,7 +3,6 @@
 use crate::shared;
 use crate::tick::STALE_TICKS;
 use crate::vm;
-use plimsoll_config::DEFAULT_TICK;
 use plimsoll_engine::{PoolConfig, Sample, middle_us, score, status};
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
@@ -23,15 +22,12 @@ struct Known {
 pub(super) fn snapshot() -> Snapshot {
     let now_ms = crate::abi::now().as_millis();
     let (known, tick) = vm::with(|vm| {
-        let tick =
-            vm.roots.iter().filter_map(|(_, root)| root.config.as_ref()).filter(|config| !config.pools.is_empty());
-        let tick = tick.map(|config| config.tick).next_back().unwrap_or(DEFAULT_TICK);
         let known = vm.pools().map(|state| Known {
             config: state.pool.config().clone(),
             panic: state.pool.panics(),
             endpoints: state.pool.view().map(|view| (view.key, view.effective_weight)).collect(),
         });
-        (known.collect::<Vec<_>>(), tick)
+        (known.collect::<Vec<_>>(), vm.pace())
     })
     .unwrap_or_default();
     let tick_ms = tick.as_millis() as u64;

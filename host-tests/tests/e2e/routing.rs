@@ -66,6 +66,16 @@ async fn peak_ewma_follows_the_weights_under_load() {
     shares_follow_weights("peak_ewma", 24, Duration::from_millis(40), 0.35).await;
 }
 
+#[tokio::test]
+async fn least_response_time_follows_the_weights_under_load() {
+    shares_follow_weights("least_response_time", 24, Duration::from_millis(40), 0.35).await;
+}
+
+#[tokio::test]
+async fn hcl_follows_the_weights_under_load() {
+    shares_follow_weights("hcl", 24, Duration::from_millis(40), 0.5).await;
+}
+
 /// Lets endpoints see the list, for once.
 fn show_the_list(file: &mut Value) {
     let options = &mut cluster(file, "demo")["typed_extension_protocol_options"];

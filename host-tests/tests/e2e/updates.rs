@@ -57,7 +57,7 @@ fn pool_of(bed: &Bed, members: &[(usize, u32)]) -> Value {
 }
 
 fn steady(config: EnvoyConfig) -> EnvoyConfig {
-    config.dynamic_listener().pool(json!({"strategy": "round_robin", "circuit": {"open_for": "300s"}}))
+    config.dynamic_listener().pool(json!({"strategy": "round_robin", "ramp": "0s", "circuit": {"open_for": "300s"}}))
 }
 
 /// Counts of an endpoint equal what arrived there.

@@ -14,6 +14,7 @@ mod outcomes;
 mod pools;
 mod routing;
 mod strategies;
+mod ticks;
 mod traps;
 mod updates;
 

@@ -70,7 +70,9 @@ fn keys_stay(strategy: &str) {
 
     let gone = address(2);
     proxy.set_behaviour(&gone, Behaviour::status(503, 1));
-    (0..KEYS).for_each(|user| drop(proxy.fetch(of_user(user).on_worker(user % 2))));
+    for user in 0..KEYS {
+        proxy.fetch(of_user(user).on_worker(user % 2));
+    }
     proxy.run_for(TICK * 3);
     let after = served(&mut proxy, 2);
     for (user, endpoint) in &before {
@@ -102,7 +104,9 @@ fn hash_strategies_follow_the_weights() {
         let mut pool = hashed(strategy);
         pool["endpoints"] = endpoints(&[json!({"weight": 1}), json!({"weight": 3})]);
         let mut proxy = settled_proxy(2, 1, &pool);
-        (0..3_000).for_each(|user| drop(proxy.submit_after(MS * user, of_user(user as usize))));
+        for user in 0..3_000 {
+            proxy.submit_after(MS * user, of_user(user as usize));
+        }
         proxy.run_until_idle();
         let light = arrived(&proxy, 2)[0] as f64 / 750.0;
         assert!((light - 1.0).abs() < bound, "{strategy}: {light} of its share");
@@ -116,7 +120,9 @@ fn bounded_load_spreads_a_key_that_everybody_wants() {
         pool["bound"] = json!(1.25);
         let mut proxy = settled_proxy(ENDPOINTS, 1, &pool);
         (0..ENDPOINTS).for_each(|n| proxy.set_behaviour(&address(n), Behaviour::ok(400)));
-        (0..100).for_each(|n| drop(proxy.submit_after(MS * n, of_user(7))));
+        for n in 0..100 {
+            proxy.submit_after(MS * n, of_user(7));
+        }
         proxy.run_until_idle();
         // ⌈1.25 × 100 / 5⌉
         let arrived = arrived(&proxy, ENDPOINTS);

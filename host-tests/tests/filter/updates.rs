@@ -106,8 +106,7 @@ fn ask(vm: &mut Vm, admin: u32, resource: &str) -> LocalResponse {
 
 #[test]
 fn an_update_under_load_changes_the_shares_and_no_client_notices() {
-    let steady =
-        |endpoints: Value| json!({"strategy": "round_robin", "circuit": {"open_for": "300s"}, "endpoints": endpoints});
+    let steady = |endpoints: Value| json!({"strategy": "round_robin", "ramp": "0s", "circuit": {"open_for": "300s"}, "endpoints": endpoints});
     let mut proxy = setup(5, &steady(members(&[0, 1, 2, 3]))).workers(2).start().expect("starts");
     proxy.set_behaviour(&address(0), Behaviour::status(503, 1));
     load(&mut proxy, 2, 400, 5 * MS);

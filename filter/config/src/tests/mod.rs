@@ -20,7 +20,7 @@ fn with(key: &str, value: &str) -> String {
 fn the_least_configuration_has_defaults() {
     let accepted = Accepted::parse(LEAST.as_bytes()).unwrap();
     let pool = &accepted.pools[0].engine;
-    assert_eq!((accepted.role, accepted.tick), (Role::Picker, Duration::from_millis(100)));
+    assert_eq!((accepted.role, accepted.tick), (Role::Picker, None));
     assert_eq!((pool.cluster.as_str(), pool.strategy.name(), pool.candidates), ("orders", "peak_ewma", 3));
     assert_eq!((pool.endpoints[0].id.as_str(), pool.endpoints[0].weight), ("10.0.0.1:80", 1));
 }
@@ -31,6 +31,15 @@ fn the_effective_configuration_reads_back_as_itself() {
     let text = accepted.effective().to_string();
     let again = Accepted::parse(text.as_bytes()).unwrap();
     assert_eq!(Accepted { generation: 0, ..again }, Accepted { generation: 0, ..accepted });
+}
+
+#[test]
+fn the_tick_is_fixed_or_left_to_the_filter() {
+    for (written, tick) in [("auto", None), ("50ms", Some(Duration::from_millis(50)))] {
+        let accepted =
+            Accepted::parse(LEAST.replacen('{', &format!(r#"{{"tick":"{written}","#), 1).as_bytes()).unwrap();
+        assert_eq!((accepted.tick, accepted.effective()["tick"].as_str()), (tick, Some(written)));
+    }
 }
 
 #[test]
@@ -59,6 +68,7 @@ fn an_error_names_key_value_and_range() {
         (r#"{"pool":[]}"#, "pool: unknown key, allowed are role, tick, pools"),
         (r#"{"role":"boss"}"#, "role: \"boss\" is none of picker, observer, admin"),
         (r#"{"tick":"5ms","pools":[]}"#, "tick: \"5ms\" is not a duration from 10ms to 1s"),
+        (r#"{"tick":"often"}"#, "(units: ms, s, m, h), nor \"auto\""),
         (r#"{"tick":5}"#, "tick: 5 is not a duration from 10ms to 1s, such as \"250ms\""),
         (r#"{"pools":[{"endpoints":[]}]}"#, "pools[0].name: missing"),
         (r#"{"pools":[{"name":"a"}]}"#, "pools[0].endpoints: missing"),

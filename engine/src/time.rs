@@ -16,7 +16,7 @@ impl Time {
 
     /// From milliseconds since the Unix epoch.
     #[must_use]
-    pub fn from_millis(millis: u64) -> Self {
+    pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 

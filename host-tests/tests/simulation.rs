@@ -69,13 +69,13 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
 #[test]
 fn wasm_gives_the_same_bytes_as_a_native_run() {
     let mut guest = Guest::load();
-    for scenario in 0..BUILT_IN.len() {
+    for (scenario, (name, _)) in BUILT_IN.iter().enumerate() {
         // Every scenario, and every subject at least once.
         let subject = scenario % SUBJECTS.len();
         let native = simulate(scenario, subject, 7).expect("there is such a scenario");
         assert!(native.len() > 500, "{native}");
         let wasm = guest.simulate(scenario, subject, 7);
-        assert!(native == wasm, "{} under {}:\n{native}\n{wasm}", SUBJECTS[subject], BUILT_IN[scenario].0);
+        assert!(native == wasm, "{} under {}:\n{native}\n{wasm}", SUBJECTS[subject], name);
     }
 }
 

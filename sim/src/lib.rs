@@ -17,6 +17,8 @@ mod subject;
 mod traffic;
 mod world;
 
+pub use plimsoll_engine::Time;
+
 pub use balancer::{Attempt, Balancer, Change, Ending, Pick, Request, Verdict};
 pub use report::{Bucket, EndpointReport, Outcomes, Report, Samples, VerdictReport};
 pub use run::{Progress, run, run_with};

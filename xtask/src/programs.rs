@@ -28,6 +28,11 @@ pub(crate) fn simulate(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo();
     command.args(["run", "--quiet", "--release", "--locked", "--package", "plimsoll-host-tests"]);
     command.args(["--no-default-features", "--bin", "simulate"]);
+    // The host for the .wasm takes minutes to build.
+    if arguments.iter().any(|argument| argument == "wasm" || argument == "--subject=wasm") {
+        dist::build(&Route::find()?, Some(dist::Part::Filter))?;
+        command.args(["--features", "wasm-host"]);
+    }
     // Paths among the arguments are as the user sees them.
     command.current_dir(std::env::current_dir()?).arg("--manifest-path").arg(root().join("Cargo.toml"));
     command.arg("--").args(arguments);

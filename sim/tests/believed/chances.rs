@@ -3,6 +3,7 @@
 use crate::Section;
 use crate::claim::{Claim, Effort};
 use crate::formulas::{largest_of_normals, mean_until_run};
+use plimsoll_engine::detect::{Consecutive, Cusum, Rates};
 use plimsoll_engine::{EndpointConfig, Pool, PoolConfig, Rng, Strategy, Time};
 
 pub(crate) const SECTIONS: [Section; 2] =
@@ -54,23 +55,23 @@ fn balls(effort: Effort) -> Vec<Claim> {
     ]
 }
 
-/// Ready to count up to `k` hits in a row.
+/// Tries until the engine's detector has seen `k` hits in a row.
 fn until_run(p: f64, k: u32, rng: &mut Rng) -> f64 {
-    let (mut tries, mut row) = (0_u64, 0);
-    while row < k {
+    let (mut tries, mut detector) = (0_u64, Consecutive::default());
+    while detector.failures() < k {
         tries += 1;
-        row = if rng.unit() < p { row + 1 } else { 0 };
+        detector.observe(rng.unit() < p);
     }
     tries as f64
 }
 
-/// Tries until a cumulative sum from rate `p0` to `p1` alarms at `h` when the rate is `p`.
+/// Tries until the engine's cumulative sum from rate `p0` to `p1` alarms at `h` when the rate is `p`.
 fn until_alarm(p: f64, [p0, p1, h]: [f64; 3], rng: &mut Rng) -> f64 {
-    let (hit, miss) = ((p1 / p0).ln(), ((1.0 - p1) / (1.0 - p0)).ln());
-    let (mut tries, mut sum) = (0_u64, 0.0_f64);
-    while sum < h {
+    let rates = Rates { floor: p0, worse: p1 };
+    let (mut tries, mut detector) = (0_u64, Cusum::default());
+    while detector.sum() < h {
         tries += 1;
-        sum = (sum + if rng.unit() < p { hit } else { miss }).max(0.0);
+        detector.observe(rng.unit() < p, p0, &rates);
     }
     tries as f64
 }

@@ -58,6 +58,14 @@ impl Claim {
         Self { name: name.into(), expected, got, tolerance, because }
     }
 
+    /// A figure measured once per seed that may be lower than the limit, but not higher.
+    pub(crate) fn at_most(name: impl Into<String>, limit: f64, values: &[f64]) -> Self {
+        let got = Interval::of(values).expect("at least one seed");
+        // Below the limit by any amount is as good as on it.
+        let below = (limit - got.mean).max(0.0);
+        Self { name: name.into(), expected: limit, got, tolerance: below, because: "a limit: it may be lower" }
+    }
+
     /// It holds, and the runs are long enough to say so: an interval wider than the tolerance proves nothing.
     pub(crate) fn holds(&self) -> bool {
         let near = (self.got.mean - self.expected).abs() <= self.tolerance;

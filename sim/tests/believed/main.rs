@@ -11,6 +11,7 @@ mod average;
 mod bed;
 mod chances;
 mod choices;
+mod circuits;
 mod claim;
 mod formulas;
 mod hashing;
@@ -42,6 +43,7 @@ fn sections() -> Vec<Section> {
         &chances::SECTIONS,
         &hashing::SECTIONS,
         &rules::SECTIONS,
+        &circuits::SECTIONS,
     ];
     all.into_iter().flatten().copied().collect()
 }

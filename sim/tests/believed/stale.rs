@@ -64,18 +64,13 @@ fn workers(effort: Effort) -> Vec<Claim> {
             claims.push(Claim::measured(name(what), want, &mean(subject), share, because));
         };
         push("best of 2, snapshot + own", snapshot, choices(Some(2), own, 8), 0.04, STATED);
-        let (share, because) = if t > 10.0 { (0.08, FADED) } else { (0.04, STATED) };
-        push("best of 2, own + fading peers", decayed, choices(Some(2), fading, 8), share, because);
+        push("best of 2, own + fading peers", decayed, choices(Some(2), fading, 8), 0.04, STATED);
         push("best of all, snapshot + own", scan, choices(None, own, 8), 0.05, "5 %: as above, a scan herds harder");
     }
     claims
 }
 
 const STATED_RANDOM: &str = "6 %: three standard errors of 100 queues M/M/1";
-/// At twenty service times peers' counts are worth next to nothing, and what is left depends on how the workers' phases
-/// lie: with all in step, as here, 4.1; each in its own, 3.7. The stated figure lies between.
-const FADED: &str = "8 %: 3.7 to 4.1 by the workers' phases, which are not stated";
-
 /// Our least_request compares its own requests under way only.
 fn ours(effort: Effort) -> Vec<Claim> {
     let scenario = Scenario::equals(100, 0.9, SERVICE);

@@ -6,8 +6,9 @@
 
 use crate::Section;
 use crate::average::Averages;
-use crate::bed::{SERVICE, Size, choices, means, quantiles, reports, reports_with};
+use crate::bed::{SERVICE, Size, choices, engine, means, quantiles, reports, reports_with};
 use crate::claim::{Claim, Effort};
+use plimsoll_engine::Strategy;
 use plimsoll_sim::{
     Antagonist, Balancer, Cost, Counts, Endpoint, Model, Report, Scenario, Service, Shape, Subject, Traffic,
 };
@@ -72,7 +73,19 @@ fn uneven(effort: Effort) -> Vec<Claim> {
     let balancer = |seed| -> Box<dyn Balancer> { Box::new(Averages::new(5, 100, seed)) };
     push("others slow every 50 S, EWMA of 5", reports_with(&wandering, size, balancer), 1.072, 3.40);
     claims.extend(hot_cold(effort, &scenario, &wandering));
+    claims.extend(ours(effort, &scenario));
     claims
+}
+
+/// What the default strategy has to reach there, with workers that exchange news once in a service time: a mean of 1.07
+/// and a p99 of 3.3 at most.
+fn ours(effort: Effort, scenario: &Scenario) -> [Claim; 2] {
+    // Longer than the others: at first it has to learn who is fast.
+    let size = Size::new(effort.pick(4, 12), effort.pick(300_000, 500_000));
+    let reports = reports(scenario, &engine(Strategy::default(), 8, SERVICE), size);
+    let at_most =
+        |name: &str, limit: f64, values: &[f64]| Claim::at_most(format!("uneven pool, ours, {name}"), limit, values);
+    [at_most("mean", 1.07, &means(&reports)), at_most("p99", 3.3, &quantiles(&reports, 0.99))]
 }
 
 /// Prequal's rule looks at all endpoints here. How the stated simulation averages latencies at a load is not told, which

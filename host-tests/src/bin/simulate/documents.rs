@@ -62,7 +62,10 @@ fn parse(arguments: &[String]) -> Result<(Input, u64), String> {
     let command = std::iter::once("simulate".to_owned()).chain(arguments.iter().cloned());
     let options = Options::try_parse_from(command).map_err(|error| format!("{}: {error}", arguments.join(" ")))?;
     let name = options.scenario.as_deref().unwrap_or_default();
-    Ok((Input::read(name, options.config.as_deref(), &options.compare, options.workers)?, options.seeds))
+    Ok((
+        Input::read(name, options.config.as_deref(), &options.compare, options.workers, options.subject)?,
+        options.seeds,
+    ))
 }
 
 /// FNV-1a over what every subject did under the first seed, and over the numbers that the table is made of.

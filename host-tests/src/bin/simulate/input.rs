@@ -23,13 +23,32 @@ pub(crate) struct Input {
 pub(crate) enum Who {
     /// One of the simulator's own.
     Subject(Box<Subject>),
+    /// The filter as it ships.
+    #[cfg(feature = "wasm-host")]
+    Shipped(crate::shipped::Shipped),
+}
+
+/// What plays a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Form {
+    /// The engine as it is linked here
+    Engine,
+    /// The filter's .wasm in the test host: far slower, and as real as it gets without a proxy
+    Wasm,
 }
 
 impl Input {
     /// Reads a scenario by path or name, a pool, and what it is compared with.
-    pub(crate) fn read(name: &str, config: Option<&Path>, compare: &[String], workers: u32) -> Result<Self, String> {
+    pub(crate) fn read(
+        name: &str,
+        config: Option<&Path>,
+        compare: &[String],
+        workers: u32,
+        form: Form,
+    ) -> Result<Self, String> {
         let file = scenario(name)?;
         let ours = match config {
+            _ if form == Form::Wasm => ("plimsoll.wasm".to_owned(), shipped(config, &file, workers)?),
             None => ("plimsoll".to_owned(), named("plimsoll_peak_ewma", workers)?),
             Some(path) => (label(&path.display().to_string()), pool(path, &file, workers)?),
         };
@@ -84,6 +103,24 @@ fn pool(path: &Path, file: &File, workers: u32) -> Result<Who, String> {
     let value = value(&name, &text(path)?)?;
     let engine = file::engine(&value, &file.scenario, workers).map_err(|error| format!("{name}: {error}"))?;
     Ok(Who::Subject(Box::new(Subject::Engine(Box::new(engine)))))
+}
+
+#[cfg(feature = "wasm-host")]
+fn shipped(config: Option<&Path>, file: &File, workers: u32) -> Result<Who, String> {
+    let settings = match config {
+        None => None,
+        Some(path) => {
+            // The same errors as for the engine.
+            pool(path, file, workers)?;
+            Some(value(&path.display().to_string(), &text(path)?)?)
+        }
+    };
+    crate::shipped::Shipped::new(settings, workers).map(Who::Shipped)
+}
+
+#[cfg(not(feature = "wasm-host"))]
+fn shipped(_: Option<&Path>, _: &File, _: u32) -> Result<Who, String> {
+    Err("--subject wasm: this build has no host for it; `cargo xtask simulate` makes one that has".into())
 }
 
 fn text(path: &Path) -> Result<String, String> {

@@ -4,9 +4,11 @@
 mod documents;
 mod input;
 mod play;
+#[cfg(feature = "wasm-host")]
+mod shipped;
 
 use clap::Parser;
-use input::Input;
+use input::{Form, Input};
 use plimsoll_sim::file::{BUILT_IN, PEERS};
 use plimsoll_sim::statistics::Comparison;
 use std::path::PathBuf;
@@ -37,6 +39,9 @@ struct Options {
     /// Plimsoll's workers, each with a view of its own
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
     workers: u32,
+    /// What plays the pool of `--config`: the engine as it is linked here, or the filter's .wasm in the test host
+    #[arg(long, value_enum, default_value_t = Form::Engine)]
+    subject: Form,
     /// Write the tables of docs/strategies.md anew
     #[arg(long, conflicts_with_all = ["scenario", "config", "compare", "json"])]
     docs: bool,
@@ -81,7 +86,7 @@ impl From<String> for Failure {
 
 fn simulate(options: &Options) -> Result<(), Failure> {
     let name = options.scenario.as_deref().unwrap_or_default();
-    let input = Input::read(name, options.config.as_deref(), &options.compare, options.workers)?;
+    let input = Input::read(name, options.config.as_deref(), &options.compare, options.workers, options.subject)?;
     let comparison = play::all(&input, options.seeds)?;
     match &options.json {
         Some(path) if path.as_os_str() == "-" => println!("{:#}", comparison.json()),

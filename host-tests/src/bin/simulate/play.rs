@@ -17,8 +17,8 @@ pub(crate) fn all(input: &Input, seeds: u64) -> Result<Comparison, String> {
     let runs: Vec<(usize, u64)> =
         (0..input.subjects.len()).flat_map(|subject| (1..=seeds).map(move |seed| (subject, seed))).collect();
     let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel::<(usize, Report)>();
-    let mut reports: Vec<Option<Report>> = runs.iter().map(|_| None).collect();
+    let (sender, receiver) = mpsc::channel::<(usize, Result<Report, String>)>();
+    let mut reports: Vec<Option<Result<Report, String>>> = runs.iter().map(|_| None).collect();
     std::thread::scope(|scope| {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         for _ in 0..cores.min(runs.len()) {
@@ -42,7 +42,10 @@ pub(crate) fn all(input: &Input, seeds: u64) -> Result<Comparison, String> {
     });
     let mut columns: Vec<Column> = input.subjects.iter().map(|(name, _)| Column::new(name)).collect();
     for ((subject, _), report) in runs.iter().zip(&reports) {
-        columns[*subject].push(report.as_ref().ok_or("a run has failed")?);
+        match report.as_ref().ok_or("a run has failed")? {
+            Ok(report) => columns[*subject].push(report),
+            Err(error) => return Err(format!("{}: {error}", input.subjects[*subject].0)),
+        }
     }
     Ok(Comparison { scenario: input.name.clone(), seeds: (1..=seeds).collect(), columns })
 }
@@ -52,10 +55,12 @@ fn take(next: &AtomicUsize, runs: &[(usize, u64)]) -> Option<(usize, (usize, u64
     runs.get(index).map(|run| (index, *run))
 }
 
-fn play(input: &Input, subject: usize, seed: u64) -> Report {
+fn play(input: &Input, subject: usize, seed: u64) -> Result<Report, String> {
     let scenario = Scenario { seed, ..input.file.scenario.clone() };
     match &input.subjects[subject].1 {
-        Who::Subject(subject) => run(&scenario, subject),
+        Who::Subject(subject) => Ok(run(&scenario, subject)),
+        #[cfg(feature = "wasm-host")]
+        Who::Shipped(shipped) => shipped.play(&scenario),
     }
 }
 

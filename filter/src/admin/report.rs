@@ -3,7 +3,7 @@
 use crate::shared;
 use crate::tick::STALE_TICKS;
 use crate::vm;
-use plimsoll_engine::{PoolConfig, Sample, middle_us, score, status};
+use plimsoll_engine::{PoolConfig, Sample, Stage, middle_us, score};
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
 use plimsoll_snapshot::events::EventLog;
@@ -16,7 +16,8 @@ use plimsoll_snapshot::{Circuit, CircuitState, Endpoint, Pool, Snapshot, Transit
 struct Known {
     config: PoolConfig,
     panic: bool,
-    endpoints: Vec<(u64, f64)>,
+    /// Key, weight in force, stage.
+    endpoints: Vec<(u64, f64, Stage)>,
 }
 
 pub(super) fn snapshot() -> Snapshot {
@@ -25,7 +26,7 @@ pub(super) fn snapshot() -> Snapshot {
         let known = vm.pools().map(|state| Known {
             config: state.pool.config().clone(),
             panic: state.pool.panics(),
-            endpoints: state.pool.view().map(|view| (view.key, view.effective_weight)).collect(),
+            endpoints: state.pool.view().map(|view| (view.key, view.effective_weight, view.stage)).collect(),
         });
         (known.collect::<Vec<_>>(), vm.pace())
     })
@@ -59,7 +60,7 @@ impl Reader {
 
     fn pool(&mut self, known: &Known) -> Pool {
         let config = &known.config;
-        let mut merged = MergedPool::new(known.endpoints.iter().map(|(key, _)| *key).collect());
+        let mut merged = MergedPool::new(known.endpoints.iter().map(|(key, ..)| *key).collect());
         for member in self.registry.members.clone() {
             let cell = shared::read(&shared::cell_key(member.worker, &config.name), Cell::decode);
             let Some(cell) = cell.filter(|cell| cell.nonce == member.nonce) else { continue };
@@ -92,7 +93,7 @@ impl Reader {
         let middle = middle_us(&samples);
         let mut endpoints = Vec::with_capacity(samples.len());
         for (index, merged) in merged.endpoints.iter().enumerate() {
-            let (Some(configured), Some((key, weight)), Some(sample)) =
+            let (Some(configured), Some((key, weight, stage)), Some(sample)) =
                 (config.endpoints.get(index), known.endpoints.get(index), samples.get(index))
             else {
                 continue;
@@ -103,7 +104,7 @@ impl Reader {
                 id: configured.id.clone(),
                 address: configured.address.clone(),
                 zone: configured.zone.clone(),
-                status: status(circuit.state, score),
+                status: stage.status(circuit.state, score),
                 score,
                 weight: configured.weight,
                 effective_weight: *weight,

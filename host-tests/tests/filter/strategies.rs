@@ -1,9 +1,10 @@
 //! What each strategy promises, and sessions, subsets, tiers, zones, draining and ramps beside them.
 
 use super::{MS, TICK, arrived, load, setup};
-use crate::filter_bed::{PICKER, address, assert_sound, configuration, snapshot};
+use crate::filter_bed::{PICKER, address, assert_sound, configuration, endpoint};
 use plimsoll_host_tests::host::Plugin;
 use plimsoll_host_tests::host::proxy::{Behaviour, Outcome, Proxy, Request};
+use plimsoll_snapshot::Status;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -303,8 +304,18 @@ fn a_draining_endpoint_keeps_its_sessions_and_gets_nothing_new() {
     assert!(
         proxy.take_outcomes().iter().all(|outcome| outcome.is_ok() && !outcome.endpoints().contains(&home.as_str()))
     );
+    let drains = endpoint(&mut proxy, (0..3).find(|n| address(*n) == home).expect("one of them"));
+    assert_eq!((drains.status, drains.effective_weight), (Status::Draining, 0.0));
     let again = proxy.fetch(Request::get("/").header("cookie", &given));
     assert_eq!((again.endpoints(), cookie(&again)), (vec![home.as_str()], None));
+}
+
+/// What the fourth of four endpoints gets of a thousand requests, in three seconds.
+fn share_of(proxy: &mut Proxy) -> u64 {
+    proxy.take_outcomes();
+    load(proxy, 1, 1_000, 3 * MS);
+    proxy.run_until_idle();
+    arrived(proxy, 4)[3]
 }
 
 /// A fourth endpoint of a fair share of a quarter, ten seconds after it came.
@@ -318,14 +329,11 @@ fn a_new_endpoint_warms_up() {
     load(&mut proxy, 1, 2_000, 10 * MS);
     let changed = configuration(4, &pool);
     proxy.update(&Plugin::new(PICKER, changed.to_string())).expect("accepted");
-    let mut share = || {
-        proxy.take_outcomes();
-        load(&mut proxy, 1, 1_000, 3 * MS);
-        proxy.run_until_idle();
-        arrived(&proxy, 4)[3]
-    };
-    let (cold, _, _, _, warm) = (share(), share(), share(), share(), share());
+    let cold = share_of(&mut proxy);
+    assert_eq!(endpoint(&mut proxy, 3).status, Status::Warming);
+    let mut share = || share_of(&mut proxy);
+    let (_, _, _, warm) = (share(), share(), share(), share());
     assert!(cold < 125 && (180..=320).contains(&warm), "{cold}, then {warm} of 1000");
-    let weight = snapshot(&mut proxy).pools[0].endpoints[3].effective_weight;
-    assert!((weight - 1.0).abs() < 0.02, "{weight}");
+    let state = endpoint(&mut proxy, 3);
+    assert!((state.effective_weight - 1.0).abs() < 0.02 && state.status == Status::Healthy, "{state:?}");
 }

@@ -12,8 +12,7 @@ fn ticks(proxy: &mut Proxy, latency_ms: u64) -> u64 {
     load(proxy, 2, 3_000, 5 * MS);
     proxy.reset_costs();
     load(proxy, 2, 400, 5 * MS);
-    let ticks = proxy.worker(0).costs().callback(CallbackKind::Tick).calls;
-    ticks
+    proxy.worker(0).costs().callback(CallbackKind::Tick).calls
 }
 
 /// As long as a request takes, from 10 to 100 ms. Readers still wait for ten times 100 ms before they call a worker

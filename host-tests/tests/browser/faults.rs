@@ -8,8 +8,8 @@ use plimsoll_host_tests::bed::browser::until;
 use serde_json::json;
 use std::time::Duration;
 
-/// The score looks back on 5 to 10 s, and the way back leads through one half-open phase.
-const RECOVERY: Duration = Duration::from_secs(30);
+/// The way back leads through one half-open phase and a ramp of 10 s, and the score looks back on 5 to 10 s.
+const RECOVERY: Duration = Duration::from_secs(45);
 
 #[tokio::test]
 async fn a_failing_endpoint_is_shown_as_ejected_and_later_as_back() -> Result<()> {

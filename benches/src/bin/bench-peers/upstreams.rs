@@ -1,5 +1,5 @@
 //! The endpoints of one subject, on a thread of their own: HTTP/1.1 with the least work that is right for what
-//! proxies send, slots and queues as in [`crate::slots`], faults as in [`crate::rows`].
+//! proxies send, slots and queues as in [`crate::slots`], faults as in [`mod@crate::rows`].
 //!
 //! How long an attempt works depends on the request's number, which is its path, and on how often that request was
 //! tried before, not on where. An attempt whose client has left gives up its place in the queue, but keeps the slot

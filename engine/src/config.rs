@@ -16,8 +16,8 @@ pub enum Strategy {
     Random,
     /// Of two by chance, the one with fewer requests under way per weight.
     LeastRequest,
-    /// Of a few by chance, the one with the lowest recent latency times requests under way per weight. The default:
-    /// it steers around slow endpoints without being told what slow is.
+    /// Of a few by chance, the one with the lowest mean latency^1.5 times (requests under way + 1) per weight; a failure
+    /// counts as 5 s. The default: it steers around slow endpoints without being told what slow is.
     #[default]
     PeakEwma,
     /// The one with the lowest recent mean latency times requests under way per weight: of all in a small pool, of a few

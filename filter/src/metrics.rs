@@ -6,7 +6,7 @@
 use crate::host::{self, MetricKind};
 use core::fmt::Write;
 use plimsoll_engine::Pool;
-use plimsoll_snapshot::cell::CellEndpoint;
+use plimsoll_snapshot::{CircuitState, cell::CellEndpoint};
 use std::collections::BTreeMap;
 
 /// Endpoints of a pool that get metrics of their own.
@@ -135,7 +135,7 @@ impl PoolMetrics {
             metrics.failures.count(count.failures, &name("failures"));
             if leads {
                 metrics.in_flight.set(busy, &name("in_flight"));
-                metrics.ejected.set(u64::from(view.effective_weight <= 0.0), &name("ejected"));
+                metrics.ejected.set(u64::from(view.circuit != CircuitState::Closed), &name("ejected"));
             }
         }
         self.retire(pool);

@@ -1,6 +1,6 @@
 //! What one worker publishes for the others, one record per pool. Each has one writer, so no compare-and-swap:
 //! [`Cell`] every tick (counts that decisions use), [`SketchCell`] every second (histograms that only people read,
-//! and that are too large to copy ten times a second).
+//! and that are too large to copy on every tick).
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::sketch::{CompactSketch, Sketch};

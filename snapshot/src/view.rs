@@ -16,7 +16,8 @@ pub struct Snapshot {
     pub version: u32,
     /// When this was put together.
     pub at_ms: u64,
-    /// How often workers publish; a worker older than ten ticks is stale.
+    /// Workers publish at least this often, with `tick: auto` up to ten times as often; one older than ten times this is
+    /// stale.
     pub tick_ms: u64,
     /// Every worker that has carried traffic, with the age of its part.
     pub workers: Vec<Worker>,
@@ -31,7 +32,7 @@ pub struct Worker {
     pub id: String,
     /// How long ago it last published.
     pub age_ms: u64,
-    /// Older than ten ticks: its counts are shown but decide nothing.
+    /// Older than ten times `tick_ms`: its counts are shown but decide nothing.
     pub stale: bool,
 }
 
@@ -86,7 +87,8 @@ pub struct Endpoint {
     pub circuit: Circuit,
     /// Weight from the configuration.
     pub weight: u32,
-    /// Weight in force: 0 while ejected, else the configured one scaled by the score where degraded.
+    /// Weight in force: 0 while ejected or draining, else the configured one, scaled by the score where degraded and by how
+    /// far it has warmed up.
     pub effective_weight: f64,
     /// Attempts now under way.
     pub in_flight: u64,
@@ -117,7 +119,7 @@ pub enum Status {
     /// Too few samples to judge; takes its full share.
     #[default]
     Unknown,
-    /// Finishes what it has, takes nothing new.
+    /// Takes sessions that stick to it, and nothing else.
     Draining,
     /// New or recovered: its share is growing.
     Warming,

@@ -106,7 +106,7 @@ fn other_workers_load_counts_while_it_is_fresh() {
 proptest! {
     #![proptest_config(cases(100))]
     #[test]
-    fn ejected_endpoints_are_never_candidates(strategy in 0_usize..4, bad in 0_u32..8, seed: u64) {
+    fn ejected_endpoints_are_never_candidates(strategy in 0_usize..Strategy::ALL.len(), bad in 0_u32..8, seed: u64) {
         let mut bed = Bed::new(equal(Strategy::ALL[strategy], 8), 1, seed);
         bed.until(bad, plimsoll_snapshot::CircuitState::Open, ms(5000), &crate::arrange::failing(bad));
         for _ in 0..200 {

@@ -117,7 +117,7 @@ proptest! {
     fn any_record_can_be_lived_with(
         generation in prop_oneof![0_u64..9, Just(u64::MAX)],
         entries in prop::collection::vec(entry(), 0..6),
-        strategy in 0_usize..4,
+        strategy in 0_usize..Strategy::ALL.len(),
         seed: u64,
     ) {
         let keys: Vec<u64> = Pool::new(equal(Strategy::Random, 3)).keys().collect();

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Who decides where requests go.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
-    /// The engine, as the filter runs it.
+    /// The engine, as the filter runs it with a fixed tick.
     Engine(Box<Engine>),
     /// By chance, whatever the weights.
     Random,
@@ -53,7 +53,7 @@ impl Subject {
     }
 }
 
-/// The engine, as the filter runs it.
+/// The engine, as the filter runs it with a fixed tick.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
     /// The pool. Its list of endpoints is replaced by the scenario's; positions in `ranges` are the scenario's.

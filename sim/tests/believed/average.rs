@@ -1,6 +1,6 @@
-//! The averages of §8's figures: a plain moving average of the latencies that all workers saw, times requests under way
-//! plus one. Not the peak of it, which the engine takes: with that the stated figures do not come out (a mean of 1.12
-//! instead of 1.09 with two candidates).
+//! The balancer of the figures for averages: a plain moving average of the latencies that all workers saw, times requests
+//! under way plus one. Not Finagle's peak: with that the figures do not come out (a mean of 1.12 instead of 1.09 with two
+//! candidates).
 
 use crate::bed::SERVICE;
 use plimsoll_engine::{Rng, Time};

@@ -121,7 +121,8 @@ pub struct PoolConfig {
     /// A tier or a zone keeps all of its traffic while the healthy part of its weight times this factor is at least 1;
     /// below that the rest spills over. At least 1. Default 1.4, as in Envoy: it may lose two in seven.
     pub overprovisioning: f64,
-    /// How long the share of an endpoint that is new or has recovered grows until it is whole; zero for at once.
+    /// How long the share of an endpoint that is new or has recovered grows until it is whole; zero for at once. Where more
+    /// than half of a pool is new, the new ones are whole at once.
     /// Default 10 s: caches and connection pools are warm by then.
     pub ramp: Duration,
 }
@@ -154,7 +155,8 @@ impl Default for PoolConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HashingConfig {
     /// Slots of the Maglev table, a prime above the number of endpoints. Default `None`: the least of 65,537, 655,373 and
-    /// 1,000,003 with a hundred slots for each endpoint, which keeps the shares within 1 to 2 %.
+    /// 1,000,003 with a hundred slots for each endpoint, which keeps the shares within 1 to 2 %. Where a pool grows past
+    /// 655 or 6,553 endpoints the size changes, and with it the endpoint of nearly every key: set it if that can happen.
     pub table_size: Option<u32>,
     /// Points on the ring for each unit of weight, 1 to 1000. Default 160, as libketama has: a share's standard deviation
     /// is about 1/√points of it.

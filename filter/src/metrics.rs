@@ -135,7 +135,10 @@ impl PoolMetrics {
             metrics.failures.count(count.failures, &name("failures"));
             if leads {
                 metrics.in_flight.set(busy, &name("in_flight"));
-                metrics.ejected.set(u64::from(view.circuit != CircuitState::Closed), &name("ejected"));
+                metrics.ejected.set(
+                    u64::from(!matches!(view.circuit, CircuitState::Closed | CircuitState::Disabled)),
+                    &name("ejected"),
+                );
             }
         }
         self.retire(pool);

@@ -25,7 +25,7 @@ const SLOW_PERIOD: Duration = Duration::from_secs(1);
 pub(crate) const STALE_TICKS: u64 = 10;
 /// Transitions that could not be logged yet; beyond that the oldest are lost.
 const MAX_PENDING_EVENTS: usize = 1000;
-/// How often dead workers are looked for: their numbers, and their part in the counts, go then.
+/// How often dead workers are looked for, whose numbers and part in the counts go then, and streams that never ended.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
 /// What the tick keeps for one pool.
@@ -88,7 +88,12 @@ pub(crate) fn run(root: u32) {
 
 /// Follows what the pools find best, in steps of a quarter at least: else it would change on every tick.
 fn adapt(root: u32, period: Duration) {
-    let best = vm::with(|vm| vm.pools().filter_map(|state| state.pool.tick_hint()).min()).flatten();
+    let best = vm::with(|vm| {
+        let wished = vm.pools().filter_map(|state| state.pool.tick_hint()).min()?;
+        let cost = vm.pools().fold(Duration::ZERO, |sum, state| sum.saturating_add(state.pool.tick_cost()));
+        Some(wished.max(cost).min(Duration::from_secs(1)))
+    })
+    .flatten();
     let Some(best) = best.filter(|best| *best > period.mul_f64(1.25) || *best < period.mul_f64(0.8)) else { return };
     vm::with(|vm| {
         if let Some(root) = vm.root_mut(root) {
@@ -124,15 +129,10 @@ fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
         return None;
     }
     vm.ticked = Some(now);
-    for stream in vm.streams.overdue(now) {
-        if let crate::streams::Stream::Attempt(id, attempt) | crate::streams::Stream::Request(id, attempt, ..) = stream
-        {
-            vm.finish(id, attempt, now, Ending::Abandoned);
-        }
-    }
     let sweep = vm.swept.is_none_or(|swept| now.since(swept) >= SWEEP_PERIOD || swept > now);
     if sweep {
         vm.swept = Some(now);
+        give_up_overdue(vm, now);
     }
     Some(Begun {
         sweep,
@@ -144,6 +144,16 @@ fn begin(vm: &mut vm::Vm, root: u32, now: Time) -> Option<Begun> {
         adapts,
         pace,
     })
+}
+
+/// Looks at every stream: not on each tick.
+fn give_up_overdue(vm: &mut vm::Vm, now: Time) {
+    use crate::streams::Stream;
+    for stream in vm.streams.overdue(now) {
+        if let Stream::Attempt(id, attempt) | Stream::Request(id, attempt, ..) = stream {
+            vm.finish(id, attempt, now, Ending::Abandoned);
+        }
+    }
 }
 
 /// This worker among the others.

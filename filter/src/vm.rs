@@ -95,7 +95,8 @@ impl Root {
     #[must_use]
     pub fn pace(&self) -> Duration {
         match self.config.as_ref().and_then(|config| config.tick) {
-            Some(fixed) => fixed,
+            // A worker that stands still for a moment is not dead, and one under an update may still tick as before.
+            Some(fixed) => fixed.max(DEFAULT_TICK),
             None => self.period.max(DEFAULT_TICK),
         }
     }

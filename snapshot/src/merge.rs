@@ -3,7 +3,7 @@
 
 use crate::cell::{Cell, CellEndpoint, SketchCell};
 use crate::sketch::{CoarseSketch, Sketch};
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 /// One endpoint, all workers together.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +28,8 @@ pub struct MergedPool {
     /// In the order of the keys given to [`MergedPool::new`].
     pub endpoints: Vec<MergedEndpoint>,
     keys: Vec<u64>,
+    /// Where keys are; made for the first that is not where it is in a cell.
+    index: Option<BTreeMap<u64, u32>>,
 }
 
 impl MergedPool {
@@ -81,7 +83,9 @@ impl MergedPool {
         let index = if self.keys.get(position) == Some(&key) {
             position
         } else {
-            self.keys.iter().position(|candidate| *candidate == key)?
+            let keys = &self.keys;
+            let index = self.index.get_or_insert_with(|| keys.iter().copied().zip(0..).collect());
+            *index.get(&key)? as usize
         };
         self.endpoints.get_mut(index)
     }

@@ -60,7 +60,8 @@ impl Suspects {
         let (position, due) = self.list.get_mut(self.turn)?;
         self.turn = self.turn.saturating_add(1);
         let endpoint = hot.get(*position as usize)?;
-        let wanted = failures_to_eject.saturating_sub(endpoint.failures_in_row);
+        // One at least: it may have failed often enough and still be in, because the cap is full.
+        let wanted = failures_to_eject.saturating_sub(endpoint.failures_in_row).max(1);
         // Against an endpoint that hangs, no more attempts than the verdict needs.
         let waits = now < *due || !endpoint.circuit.passes() || endpoint.in_flight >= wanted;
         if waits || endpoint.draining || !belongs(*position) {

@@ -20,9 +20,13 @@ use crate::hashing::{Builder, Candidate, Kind, Member, Table, rendezvous};
 use crate::rng::mix;
 use crate::time::Time;
 use alloc::{collections::BTreeMap, vec::Vec};
+use core::time::Duration;
 
-/// Steps of a builder on a tick: 160 to 350 µs natively.
+/// Steps of a builder for each [`SLICE_PERIOD`] that has passed since the last tick: 160 to 350 µs natively.
 const SLICE: u32 = 1 << 16;
+const SLICE_PERIOD: Duration = Duration::from_millis(50);
+/// Most slices on a tick: large pools tick seldom, and their tables are the largest.
+const SLICES: u128 = 16;
 /// Steps of the first table of a pool that are done at once: 5 to 10 ms, before it serves. That is the whole table of a
 /// Maglev pool of 655 endpoints, or of a ring of 2,000 with 160 points each, so that a proxy that has just started agrees
 /// with the others from its first request on. The first table of a larger pool takes ticks, too.
@@ -47,6 +51,9 @@ pub(super) struct Tables {
     /// Position of each member of `current`.
     positions: Vec<u32>,
     building: Option<Builder>,
+    /// Of its members and of the present endpoints three in four are the same. With fewer, those that stayed would get all
+    /// that the others had, so that rendezvous serves until the new table is there.
+    covers: bool,
     /// What the newest of both was made of; `None` if there is none.
     made_of: Option<u64>,
     /// All endpoints by position: rendezvous looks at many of them, and this is all it needs to know of most.
@@ -56,7 +63,8 @@ pub(super) struct Tables {
 impl Tables {
     /// Positions of the choices for a key, those that left not among them.
     fn choices(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
-        let members = self.current.iter().flat_map(move |table| table.choices(hash, TRIES));
+        let table = self.current.iter().filter(|_| self.covers);
+        let members = table.flat_map(move |table| table.choices(hash, TRIES));
         members.filter_map(|member| self.positions.get(member as usize).copied()).filter(|position| *position != GONE)
     }
 
@@ -69,6 +77,9 @@ impl Tables {
             while known.next_if(|(other, _)| *other < key).is_some() {}
             known.next_if(|(other, _)| *other == key).map_or(GONE, |(_, position)| *position)
         }));
+        let stayed = self.positions.iter().filter(|position| **position != GONE).count().saturating_mul(4);
+        let most = self.positions.len().max(by_key.len()).saturating_mul(3);
+        self.covers = stayed >= most;
     }
 }
 
@@ -107,8 +118,9 @@ impl Pool {
     }
 
     /// Does one slice of the table in the making, and puts it to use when it is ready.
-    pub(super) fn step_tables(&mut self) {
-        self.build_tables(SLICE);
+    pub(super) fn step_tables(&mut self, passed: Duration) {
+        let slices = passed.as_nanos().checked_div(SLICE_PERIOD.as_nanos()).unwrap_or(1).clamp(1, SLICES);
+        self.build_tables(SLICE.saturating_mul(slices as u32));
     }
 
     fn build_tables(&mut self, steps: u32) {

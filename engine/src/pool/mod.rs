@@ -123,7 +123,9 @@ impl Pool {
         }
         self.config = config;
         self.choice = choice::Choice::new(&self.config, &self.hot);
-        self.settle_in(if old.is_empty() { Vec::new() } else { joined });
+        // Where most are new, those that stayed could not carry what the others must not take yet.
+        let few = joined.len().saturating_mul(2) <= self.hot.len();
+        self.settle_in(if few { joined } else { Vec::new() });
     }
 
     /// The endpoints are new or have moved: brings everything up to date that names positions. `joined` came to others

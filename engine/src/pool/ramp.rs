@@ -20,7 +20,8 @@ pub(super) fn factor(elapsed: Duration, ramp: Duration) -> f64 {
 impl Pool {
     /// The share of an endpoint begins to grow at `since`, unless that is long past.
     pub(crate) fn warm(&mut self, position: u32, since: Time) {
-        let ticked = self.window.ticked;
+        // Before the first tick there is no clock to compare with: that tick will judge.
+        let ticked = if self.window.ticked == Time::default() { since } else { self.window.ticked };
         // A record written just before the clock was set back has a time to come.
         let since = since.min(ticked);
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position as usize), self.cold.get_mut(position as usize))
@@ -73,8 +74,9 @@ impl Pool {
         };
         let warm = cold.warming_since.map_or(1.0, |since| factor(now.since(since), self.config.ramp));
         let weight = (f64::from(cold.config.weight) * cold.health * warm) as f32;
-        // Tables are not rebuilt for less than one in a hundred.
-        if (weight - hot.weight).abs() > 0.01 * hot.weight {
+        // Tables are not rebuilt for less than one in a hundred, unless it is the configured weight: hashing needs that.
+        let whole = weight == cold.config.weight as f32 && weight != hot.weight;
+        if whole || (weight - hot.weight).abs() > 0.01 * hot.weight {
             hot.weight = weight;
             self.choice.mark(position, hot.class);
         }

@@ -217,7 +217,10 @@ impl LatencyView {
     /// others are like: their averages fade while they wait, its own cannot, so it might wait for ever.
     fn latency(&self, hot: &Hot) -> f32 {
         let untried = if Pool::load(hot, self.peers_scale) < 1.0 { 0.0 } else { self.middle.max(1.0) };
-        hot.ewma.read(self.fading).map_or(untried, |latency| latency.max(1.0))
+        let Some(latency) = hot.ewma.read(self.fading) else { return untried };
+        // A failure counts as 5 s; where answers usually take longer than a tenth of a second, as fifty of them.
+        let scale = if hot.ewma.is_penalised() { (self.middle / 100_000.0).max(1.0) } else { 1.0 };
+        (latency * scale).max(1.0)
     }
 
     fn weightless(&self, hot: &Hot) -> f32 {

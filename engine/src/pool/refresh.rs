@@ -125,7 +125,7 @@ impl Pool {
         if now < self.window.ticked {
             self.set_back(now);
         }
-        self.window.ticked = now;
+        let passed = now.since(core::mem::replace(&mut self.window.ticked, now));
         if now.since(self.window.epoch_began) >= EPOCH {
             self.window.rotate(now);
             self.cold.iter_mut().for_each(crate::endpoint::Cold::rotate);
@@ -140,7 +140,7 @@ impl Pool {
             self.by_load.judge(&self.hot, peers_scale);
         }
         self.choice.refresh(&self.config, &self.hot, rng);
-        self.step_tables();
+        self.step_tables(passed);
     }
 
     /// The clock was set back: what was noted at a time still to come would stand still until then.
@@ -193,9 +193,15 @@ impl Pool {
     #[must_use]
     pub fn tick_hint(&self) -> Option<Duration> {
         let service = Duration::from_micros(self.window.mean_us? as u64).clamp(SHORTEST_TICK, LONGEST_TICK);
+        Some(service.max(self.tick_cost()).min(RAREST_TICK))
+    }
+
+    /// What this pool alone asks of the time between two ticks, see [`Pool::tick_hint`]. A tick works on all pools, so
+    /// those of one worker add up, with traffic or without.
+    #[must_use]
+    pub fn tick_cost(&self) -> Duration {
         let workers = self.window.peers.saturating_add(1);
-        let entries = u32::try_from(self.hot.len()).unwrap_or(u32::MAX).saturating_mul(workers);
-        Some(service.max(TICK_PER_ENTRY.saturating_mul(entries)).min(RAREST_TICK))
+        TICK_PER_ENTRY.saturating_mul(u32::try_from(self.hot.len()).unwrap_or(u32::MAX).saturating_mul(workers))
     }
 
     /// How much the other workers' requests under way count where two are compared: e^(−age/S), S the mean service time.

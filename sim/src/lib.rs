@@ -1,8 +1,9 @@
 //! Deterministic discrete-event simulator of a load balancer and its endpoints. Time is virtual and one seed decides
-//! everything, so the same [`Scenario`] and [`Subject`] give the same [`Report`] to the last bit, natively and in a
-//! browser.
+//! everything, so the same [`Scenario`] and [`Subject`] give the same [`Report`] to the last bit, natively and in
+//! WebAssembly.
 //!
-//! Before it says anything about us, the simulator has to reproduce queueing theory (`tests/oracles.rs`).
+//! Before it says anything about us, the simulator has to reproduce queueing theory (`tests/oracles.rs`) and figures of
+//! other programs (`tests/believed`).
 
 mod agenda;
 mod balancer;

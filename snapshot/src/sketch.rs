@@ -166,25 +166,5 @@ impl<const K: u32> LogLinear<K> {
     }
 }
 
-impl Sketch {
-    /// Adds the counts of endpoints. Each coarse bucket is two of ours, and its count is halved between them, so a value
-    /// may be off by 3/32 (9.4 %) afterwards: by 3/4 of the coarse bucket's width, which is at most 1/8 of the value.
-    pub fn merge_coarse(&mut self, other: &CoarseSketch) {
-        for (bucket, count) in other.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            // Up to 15, both have a bucket for each value.
-            if bucket < 16 {
-                self.add_many(bucket, *count);
-                continue;
-            }
-            let shift = (bucket >> 3).saturating_sub(1);
-            let low = (8 | (bucket & 7)) << shift;
-            let lower = self::bucket::<4>(low as u32);
-            self.add_many(lower, count.div_ceil(2));
-            self.add_many(lower.saturating_add(1), count / 2);
-        }
-        self.clipped = self.clipped.saturating_add(other.clipped);
-    }
-}
-
 #[cfg(test)]
 mod tests;

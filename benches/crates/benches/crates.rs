@@ -2,7 +2,7 @@
 //!
 //! `plimsoll_1` lists one candidate, as the others do; `plimsoll_3` two more for the retries, which is the default.
 //! Strategies that look at what is under way are measured by whole attempts, because tower has no pick without one; ours
-//! then reads the clock twice, as a program has to and as tower's peak EWMA does four times.
+//! then reads the clock twice, as a program has to and as tower's peak EWMA does seven times.
 
 use criterion::{BenchmarkId, Criterion};
 use hdrhistogram::Histogram;

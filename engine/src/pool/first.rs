@@ -16,6 +16,7 @@ use plimsoll_snapshot::CircuitState;
 /// How often a suspect is tried again: with five failures to ejection, a dead endpoint is out after a quarter of a
 /// second, and a suspect costs at most 20 retries a second.
 const VERIFY_EVERY: Duration = Duration::from_millis(50);
+
 /// Endpoints whose last attempt failed, waiting to be tried again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Suspects {

@@ -63,10 +63,6 @@ proptest! {
         let error = |got: Option<f64>| (got.unwrap() - want).abs() / want;
         prop_assert!(error(fill::<4>(&values).quantile(q)) <= 1.0 / 33.0);
         prop_assert!(error(coarse(&[&compact(&values)]).quantile(q)) <= 1.0 / 17.0);
-        let mut pool = Sketch::default();
-        pool.merge_coarse(&coarse(&[&compact(&values)]));
-        prop_assert_eq!(pool.total(), values.len() as u64);
-        prop_assert!(error(pool.quantile(q)) <= 3.0 / 32.0);
     }
 }
 

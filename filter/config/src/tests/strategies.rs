@@ -116,6 +116,13 @@ fn range(ranges: Value) -> Value {
     keyed("range", "ranges", ranges)
 }
 
+fn assert_refused<const N: usize>(cases: [(Value, &str); N]) {
+    for (settings, want) in cases {
+        let got = refused(settings.clone());
+        assert!(got.contains(want), "{settings}\n got: {got}\nwant: {want}");
+    }
+}
+
 #[test]
 fn an_error_of_a_strategys_setting_names_key_value_and_range() {
     let path = || json!([{"path": true}]);
@@ -164,6 +171,13 @@ fn an_error_of_a_strategys_setting_names_key_value_and_range() {
             json!({"strategy": "maglev", "hash_key": [{"body": "a"}]}),
             "hash_key[0].body: unknown key, allowed are header",
         ),
+    ];
+    assert_refused(cases);
+}
+
+#[test]
+fn an_error_of_ranges_names_key_value_and_range() {
+    let cases = [
         (range(json!([])), "ranges: 0 given, allowed are 1 to 10000"),
         (range(json!([{"from": 1}])), "ranges[0].endpoints: missing"),
         (range(json!([{"endpoints": []}])), "ranges[0].endpoints: [] names no endpoint"),
@@ -188,10 +202,7 @@ fn an_error_of_a_strategys_setting_names_key_value_and_range() {
             "ranges[1].from: missing, only the first",
         ),
     ];
-    for (settings, want) in cases {
-        let got = refused(settings.clone());
-        assert!(got.contains(want), "{settings}\n got: {got}\nwant: {want}");
-    }
+    assert_refused(cases);
 }
 
 #[test]

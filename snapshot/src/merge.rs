@@ -3,7 +3,7 @@
 
 use crate::cell::{Cell, CellEndpoint, SketchCell};
 use crate::sketch::{CoarseSketch, Sketch};
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
 /// One endpoint, all workers together.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,8 +28,8 @@ pub struct MergedPool {
     /// In the order of the keys given to [`MergedPool::new`].
     pub endpoints: Vec<MergedEndpoint>,
     keys: Vec<u64>,
-    /// Where keys are; made for the first that is not where it is in a cell.
-    index: Option<BTreeMap<u64, u32>>,
+    /// How much further on than in the cell the last key was that was not at its place.
+    shift: isize,
 }
 
 impl MergedPool {
@@ -78,15 +78,17 @@ impl MergedPool {
         }
     }
 
-    /// Workers with the same configuration list the endpoints in the same order, so the position is right at once.
+    /// Workers with the same configuration list the endpoints in the same order, so the position is right at once. While
+    /// one has members more or fewer, it is off by their number for all that follow. Only in another order altogether does
+    /// each key cost a search.
     fn find(&mut self, key: u64, position: usize) -> Option<&mut MergedEndpoint> {
-        let index = if self.keys.get(position) == Some(&key) {
-            position
-        } else {
-            let keys = &self.keys;
-            let index = self.index.get_or_insert_with(|| keys.iter().copied().zip(0..).collect());
-            *index.get(&key)? as usize
-        };
+        let is_at = |index: &usize| self.keys.get(*index) == Some(&key);
+        let shifted = position.checked_add_signed(self.shift);
+        let index = Some(position).filter(is_at).or_else(|| shifted.filter(is_at)).or_else(|| {
+            let index = self.keys.iter().position(|candidate| *candidate == key)?;
+            self.shift = index.checked_signed_diff(position)?;
+            Some(index)
+        })?;
         self.endpoints.get_mut(index)
     }
 }

@@ -1,6 +1,10 @@
 //! What a pool is told to do: validated values, with every default and its reason. Parsing and error messages belong
 //! to the filter; whoever builds these values by hand keeps the stated ranges.
 
+mod circuit;
+
+pub use circuit::{CircuitConfig, CircuitMode, Forced, PoolCircuitConfig, RateConfig, WhenOpen};
+
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
@@ -98,8 +102,10 @@ pub struct PoolConfig {
     pub detect_truncated: bool,
     /// The endpoints; addresses are unique.
     pub endpoints: Vec<EndpointConfig>,
-    /// When circuits open and close.
+    /// When the endpoints' circuits open and close.
     pub circuit: CircuitConfig,
+    /// The circuit of the pool as a whole. Default none.
+    pub pool_circuit: Option<PoolCircuitConfig>,
     /// Share of the endpoints that may be ejected at once, 0 to 100 %; at least one unless 0. Default 50: losing more
     /// than half of a pool is seldom the endpoints' own fault, and the rest could not carry the load.
     pub max_ejected_percent: u32,
@@ -137,6 +143,7 @@ impl Default for PoolConfig {
             detect_truncated: false,
             endpoints: Vec::new(),
             circuit: CircuitConfig::default(),
+            pool_circuit: None,
             max_ejected_percent: 50,
             panic_threshold_percent: 50,
             minimum_samples: 10,
@@ -229,6 +236,8 @@ pub struct EndpointConfig {
     pub tier: u32,
     /// Takes no new traffic but that of sessions that stick to it.
     pub draining: bool,
+    /// Whether its circuit is the detectors' or the operator's.
+    pub circuit: Forced,
     /// What [`PoolConfig::subset_keys`] select by.
     pub metadata: Vec<(String, String)>,
 }
@@ -242,63 +251,8 @@ impl Default for EndpointConfig {
             zone: None,
             tier: 0,
             draining: false,
+            circuit: Forced::Auto,
             metadata: Vec::new(),
         }
-    }
-}
-
-/// When a circuit opens and closes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CircuitConfig {
-    /// Failures in a row that open it, at least 1. Default 5, as in Envoy: with 1 % of errors, five in a row come by
-    /// chance once in 10^10 requests.
-    pub consecutive_failures: u32,
-    /// How long it stays open the first time. Default 10 s.
-    pub open_for: Duration,
-    /// Longest time that back-off may reach. Default 300 s, as in Envoy.
-    pub open_for_max: Duration,
-    /// Factor by which each further opening lasts longer, at least 1. Default 1.5.
-    pub backoff: f64,
-    /// Probes that all have to pass before it closes, at least 1. Default 3.
-    pub half_open_permits: u32,
-    /// How long permits stay valid. Default 5 s: longer than most requests, short enough to try again soon when the
-    /// worker that holds a permit has no traffic.
-    pub half_open_max: Duration,
-}
-
-impl Default for CircuitConfig {
-    fn default() -> Self {
-        Self {
-            consecutive_failures: 5,
-            open_for: Duration::from_secs(10),
-            open_for_max: Duration::from_secs(300),
-            backoff: 1.5,
-            half_open_permits: 3,
-            half_open_max: Duration::from_secs(5),
-        }
-    }
-}
-
-impl CircuitConfig {
-    /// How long the circuit stays open at a back-off step (1 is the first), without jitter.
-    #[must_use]
-    pub fn open_time(&self, openings: u32) -> Duration {
-        let factor = libm::pow(self.backoff, f64::from(openings.saturating_sub(1).min(1000)));
-        let max = self.open_for_max.max(self.open_for);
-        let seconds = self.open_for.as_secs_f64() * factor;
-        if seconds.is_finite() && seconds < max.as_secs_f64() { Duration::from_secs_f64(seconds) } else { max }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_out_grows_by_the_factor_up_to_its_limit() {
-        let config = CircuitConfig::default();
-        let seconds = |openings| config.open_time(openings).as_secs_f64();
-        assert_eq!((seconds(1), seconds(2), seconds(3)), (10.0, 15.0, 22.5));
-        assert_eq!((seconds(50), seconds(u32::MAX)), (300.0, 300.0));
     }
 }

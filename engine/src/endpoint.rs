@@ -1,7 +1,8 @@
 //! What one worker knows about one endpoint, split by how often it is touched: [`Hot`] by every pick that considers
 //! the endpoint, [`Cold`] by its own attempts and the tick only.
 
-use crate::config::EndpointConfig;
+use crate::config::{EndpointConfig, Forced};
+use crate::detectors::Detectors;
 use crate::ewma::PeakEwma;
 use crate::rng::mix;
 use crate::score::Sample;
@@ -56,6 +57,19 @@ pub(crate) enum LocalCircuit {
 }
 
 impl LocalCircuit {
+    /// What the operator wants, whatever detectors say.
+    pub(crate) fn forced(forced: Forced) -> Option<Self> {
+        match forced {
+            Forced::Auto => None,
+            Forced::Open => Some(Self::Shared(CircuitState::ForcedOpen)),
+            Forced::Disabled => Some(Self::Shared(CircuitState::Disabled)),
+        }
+    }
+
+    pub(crate) fn is_forced(self) -> bool {
+        matches!(self, Self::Shared(CircuitState::ForcedOpen | CircuitState::Disabled))
+    }
+
     pub(crate) fn passes(self) -> bool {
         matches!(self, Self::Shared(CircuitState::Closed | CircuitState::Disabled))
     }
@@ -71,7 +85,10 @@ pub(crate) struct Cold {
     pub(crate) requests: u64,
     pub(crate) failures: u64,
     pub(crate) slow: u64,
+    pub(crate) overloads: u64,
+    pub(crate) ignored: u64,
     pub(crate) last_failure: Option<FailureKind>,
+    pub(crate) detectors: Detectors,
     /// This epoch's and the last one's counts.
     pub(crate) recent: [Sample; 2],
     /// Histograms alike; absent until the first success, and in pools too large to keep them.
@@ -101,7 +118,10 @@ impl Cold {
             requests: 0,
             failures: 0,
             slow: 0,
+            overloads: 0,
+            ignored: 0,
             last_failure: None,
+            detectors: Detectors::default(),
             recent: [Sample::default(); 2],
             sketches: None,
             peers: Sample::default(),
@@ -146,6 +166,11 @@ impl Cold {
 }
 
 impl Hot {
+    /// It may get new traffic if its circuit lets it, or where circuits are ignored.
+    pub(crate) fn is_present(&self) -> bool {
+        !self.draining && self.circuit != LocalCircuit::Shared(CircuitState::ForcedOpen)
+    }
+
     pub(crate) fn new(weight: u32) -> Self {
         Self {
             ewma: PeakEwma::default(),
@@ -165,6 +190,7 @@ fn sum(a: Sample, b: Sample) -> Sample {
     Sample {
         requests: a.requests.saturating_add(b.requests),
         failures: a.failures.saturating_add(b.failures),
+        overloads: a.overloads.saturating_add(b.overloads),
         latency_us: a.latency_us.saturating_add(b.latency_us),
     }
 }

@@ -1,13 +1,13 @@
 //! What a worker has seen that may change a circuit, kept until the shared record tells what became of it.
 
 use plimsoll_snapshot::circuits::Circuits;
-use plimsoll_snapshot::{CircuitState, FailureKind};
+use plimsoll_snapshot::{CircuitState, FailureKind, Reason};
 
 /// What a worker has seen that may change a circuit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Evidence {
-    /// Enough failures in a row.
-    Opening { key: u64, generation: u64, failures_in_row: u32, samples: u64, pool: Option<f64>, failure: FailureKind },
+    /// An alarm.
+    Opening { key: u64, generation: u64, reason: Reason },
     /// A probe came back.
     Probe { key: u64, generation: u64, result: ProbeResult },
 }
@@ -15,6 +15,8 @@ pub(crate) enum Evidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProbeResult {
     Passed,
+    /// Well, but slow.
+    Slow,
     Failed(FailureKind),
     Returned,
 }

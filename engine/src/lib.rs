@@ -26,6 +26,7 @@ extern crate std;
 mod circuit;
 mod config;
 pub mod detect;
+mod detectors;
 mod endpoint;
 mod evidence;
 mod ewma;
@@ -39,9 +40,10 @@ mod sampler;
 mod score;
 mod time;
 
-pub use circuit::Proposal;
+pub use circuit::{POOL_KEY, Proposal};
 pub use config::{
-    CircuitConfig, EndpointConfig, HashingConfig, KeyBound, KeyRange, MAX_CANDIDATES, NoMatch, PoolConfig, Strategy,
+    CircuitConfig, CircuitMode, EndpointConfig, Forced, HashingConfig, KeyBound, KeyRange, MAX_CANDIDATES, NoMatch,
+    PoolCircuitConfig, PoolConfig, RateConfig, Strategy, WhenOpen,
 };
 pub use endpoint::address_key;
 pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refusal, Refused, middle_us};

@@ -9,6 +9,8 @@ use plimsoll_snapshot::{CircuitState, Status};
 const TOLERATED_SLOWNESS: f64 = 3.0;
 /// Slowness alone never pushes the score below this: a slow answer is still an answer.
 const SLOWEST_FACTOR: f64 = 0.5;
+/// Part of a failure that an answer "too much" counts as: with nothing else the endpoint keeps half of its share.
+const OVERLOAD_COUNTS_AS: f64 = 0.5;
 /// At and above: takes its full share.
 const HEALTHY: f64 = 0.8;
 
@@ -19,6 +21,8 @@ pub struct Sample {
     pub requests: u64,
     /// Attempts failed.
     pub failures: u64,
+    /// Answers that said "too much".
+    pub overloads: u64,
     /// Sum of the successes' latencies, microseconds.
     pub latency_us: u64,
 }
@@ -29,6 +33,7 @@ impl From<&CellEndpoint> for Sample {
         Self {
             requests: u64::from(counts.recent_requests),
             failures: u64::from(counts.recent_failures),
+            overloads: u64::from(counts.recent_overloads),
             latency_us: counts.recent_latency_us,
         }
     }
@@ -38,7 +43,7 @@ impl Sample {
     /// Mean latency of the successes in microseconds.
     #[must_use]
     pub fn mean_us(&self) -> Option<f64> {
-        let successes = self.requests.saturating_sub(self.failures);
+        let successes = self.requests.saturating_sub(self.failures).saturating_sub(self.overloads);
         (successes > 0).then(|| self.latency_us as f64 / successes as f64)
     }
 }
@@ -50,7 +55,9 @@ pub fn score(sample: &Sample, pool_us: Option<f64>, minimum: u32) -> Option<f64>
     if sample.requests == 0 || sample.requests < u64::from(minimum) {
         return None;
     }
-    let success = 1.0 - sample.failures.min(sample.requests) as f64 / sample.requests as f64;
+    // An endpoint that says "too much" is not ill, but should have less: half a failure.
+    let bad = sample.failures as f64 + OVERLOAD_COUNTS_AS * sample.overloads as f64;
+    let success = 1.0 - (bad / sample.requests as f64).min(1.0);
     let latency = match (sample.mean_us(), pool_us) {
         (Some(own), Some(pool)) if own > 0.0 => (TOLERATED_SLOWNESS * pool / own).clamp(SLOWEST_FACTOR, 1.0),
         _ => 1.0,
@@ -111,8 +118,10 @@ mod tests {
         let sample = |requests, failures, mean_us: u64| Sample {
             requests,
             failures,
+            overloads: 0,
             latency_us: (requests - failures) * mean_us,
         };
+        let busy = Sample { overloads: 100, latency_us: 0, ..sample(100, 0, 0) };
         let cases = [
             // sample, pool's middle, score, status, why
             (sample(100, 0, 5000), Some(5000.0), Some(1.0), Status::Healthy, "as the others"),
@@ -125,6 +134,7 @@ mod tests {
             (sample(100, 0, 500_000), Some(5000.0), Some(0.5), Status::Degraded, "slowness has a floor"),
             (sample(100, 100, 0), Some(5000.0), Some(0.0), Status::Degraded, "all fail, not ejected yet"),
             (sample(100, 0, 5000), None, Some(1.0), Status::Healthy, "nothing to compare with"),
+            (busy, Some(5000.0), Some(0.5), Status::Degraded, "all are too much for it"),
         ];
         for (sample, pool, want, want_status, why) in cases {
             let got = score(&sample, pool, 10);

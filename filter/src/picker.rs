@@ -141,6 +141,7 @@ fn refuse(refused: &Refused) -> bool {
     let seconds = refused.retry_after.max(Duration::from_millis(1)).as_millis().div_ceil(1000).to_string();
     let (reason, details, body, headers): (_, _, &[u8], usize) = match refused.reason {
         Refusal::NoEndpoint => ("no_endpoint", "plimsoll_no_endpoint", b"no endpoint may be called now\n", 2),
+        Refusal::PoolOpen => ("pool_open", "plimsoll_pool_open", b"the circuit of the pool is open\n", 2),
         Refusal::NoMatch => ("no_match", "plimsoll_no_match", b"no endpoint serves such requests\n", 1),
     };
     let list = [("x-plimsoll-refused", reason), ("retry-after", seconds.as_str())];
@@ -218,7 +219,7 @@ fn credit(
     let retry = pool.start(*list.get(order)?, now)?;
     match outcome {
         Outcome::Failure(kind) => pool.finish(retry, now, Ending::Failed(kind)),
-        Outcome::Success => pool.finish(retry, now, Ending::Abandoned),
+        Outcome::Success | Outcome::Overload | Outcome::Ignored => pool.finish(retry, now, Ending::Abandoned),
     }
     None
 }

@@ -11,7 +11,7 @@ use crate::shared::{self, Worker};
 use crate::vm::{self, PoolState};
 use core::time::Duration;
 use plimsoll_config::units::decimal;
-use plimsoll_engine::{Ending, Pool, Proposal, Rng, Time};
+use plimsoll_engine::{Ending, POOL_KEY, Pool, Proposal, Rng, Time};
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::Circuits;
 use plimsoll_snapshot::events::EventLog;
@@ -214,7 +214,7 @@ fn absorb(pool: &mut Pool, membership: &Membership, now: Time, pace: Duration) -
         oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
         leads &= membership.number < *worker;
     }
-    pool.absorb(&peers, oldest);
+    pool.absorb(&peers, oldest, now);
     leads
 }
 
@@ -247,14 +247,13 @@ fn settle_circuits(pool: &mut Pool, key: &str, now: Time, rng: &mut Rng) -> Vec<
 
 fn events(pool: &Pool, proposal: Proposal) -> Vec<Event> {
     let event = |(key, transition)| {
-        let endpoint = pool.position(key).and_then(|position| pool.endpoint(position))?;
-        Some(Event {
-            seq: 0,
-            pool: pool.config().name.clone(),
-            endpoint: endpoint.id.clone(),
-            address: endpoint.address.clone(),
-            transition,
-        })
+        // The pool's own circuit is no endpoint's.
+        let (endpoint, address) = match pool.position(key).and_then(|position| pool.endpoint(position)) {
+            Some(endpoint) => (endpoint.id.clone(), endpoint.address.clone()),
+            None if key == POOL_KEY => Default::default(),
+            None => return None,
+        };
+        Some(Event { seq: 0, pool: pool.config().name.clone(), endpoint, address, transition })
     };
     let events: Vec<Event> = proposal.transitions.into_iter().filter_map(event).collect();
     events.iter().for_each(log);

@@ -125,7 +125,7 @@ impl Native {
         let now = self.now();
         if self.carries_traffic {
             let nobody = MergedPool::new(self.pool.keys().collect());
-            self.pool.absorb(&nobody, None);
+            self.pool.absorb(&nobody, None, now);
         }
         self.pool.tick(now, &mut self.rng);
         let proposal = self.pool.propose(&self.record, now, &mut self.rng);

@@ -6,7 +6,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::sketch::{CompactSketch, Sketch};
 use alloc::vec::Vec;
 
-const CELL_VERSION: u8 = 1;
+const CELL_VERSION: u8 = 2;
 const SKETCH_VERSION: u8 = 2;
 
 /// One worker's counts for one pool.
@@ -39,16 +39,58 @@ pub struct CellEndpoint {
     pub requests: u64,
     /// Attempts failed.
     pub failures: u64,
-    /// Attempts slower than the pool's 95th percentile.
+    /// Answers slower than the pool's limit.
     pub slow: u64,
+    /// Answers that said "too much".
+    pub overloads: u64,
+    /// Attempts that said nothing.
+    pub ignored: u64,
+    /// What detectors may use: results of attempts begun under the circuit's present generation, while it was closed.
+    pub heard: Heard,
     /// Failures in a row.
     pub consecutive_failures: u32,
     /// Attempts finished in the window.
     pub recent_requests: u32,
     /// Attempts failed in the window.
     pub recent_failures: u32,
+    /// Answers in the window that said "too much".
+    pub recent_overloads: u32,
     /// Sum of the latencies of the window's successes, microseconds.
     pub recent_latency_us: u64,
+}
+
+/// Results that detectors may use, since the worker began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Successes and failures.
+    pub calls: u64,
+    /// Failures among them.
+    pub failures: u64,
+    /// Slow successes among them.
+    pub slow: u64,
+    /// Slow failures among them.
+    pub slow_failures: u64,
+}
+
+impl Heard {
+    /// What came since `earlier`; `None` if this is of another life: some count is lower.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Option<Self> {
+        Some(Self {
+            calls: self.calls.checked_sub(earlier.calls)?,
+            failures: self.failures.checked_sub(earlier.failures)?,
+            slow: self.slow.checked_sub(earlier.slow)?,
+            slow_failures: self.slow_failures.checked_sub(earlier.slow_failures)?,
+        })
+    }
+
+    /// Adds what came.
+    pub fn add(&mut self, more: &Self) {
+        self.calls = self.calls.saturating_add(more.calls);
+        self.failures = self.failures.saturating_add(more.failures);
+        self.slow = self.slow.saturating_add(more.slow);
+        self.slow_failures = self.slow_failures.saturating_add(more.slow_failures);
+    }
 }
 
 impl Cell {
@@ -64,14 +106,25 @@ impl Cell {
         }
         for endpoint in &self.endpoints {
             writer.key(endpoint.key);
-            writer.varint(u64::from(endpoint.in_flight));
-            writer.varint(endpoint.requests);
-            writer.varint(endpoint.failures);
-            writer.varint(endpoint.slow);
-            writer.varint(u64::from(endpoint.consecutive_failures));
-            writer.varint(u64::from(endpoint.recent_requests));
-            writer.varint(u64::from(endpoint.recent_failures));
-            writer.varint(endpoint.recent_latency_us);
+            for value in [
+                u64::from(endpoint.in_flight),
+                endpoint.requests,
+                endpoint.failures,
+                endpoint.slow,
+                endpoint.overloads,
+                endpoint.ignored,
+                endpoint.heard.calls,
+                endpoint.heard.failures,
+                endpoint.heard.slow,
+                endpoint.heard.slow_failures,
+                u64::from(endpoint.consecutive_failures),
+                u64::from(endpoint.recent_requests),
+                u64::from(endpoint.recent_failures),
+                u64::from(endpoint.recent_overloads),
+                endpoint.recent_latency_us,
+            ] {
+                writer.varint(value);
+            }
         }
         writer.finish()
     }
@@ -96,9 +149,18 @@ impl Cell {
                     requests: r.varint()?,
                     failures: r.varint()?,
                     slow: r.varint()?,
+                    overloads: r.varint()?,
+                    ignored: r.varint()?,
+                    heard: Heard {
+                        calls: r.varint()?,
+                        failures: r.varint()?,
+                        slow: r.varint()?,
+                        slow_failures: r.varint()?,
+                    },
                     consecutive_failures: r.small()?,
                     recent_requests: r.small()?,
                     recent_failures: r.small()?,
+                    recent_overloads: r.small()?,
                     recent_latency_us: r.varint()?,
                 })
             })?,
@@ -160,16 +222,20 @@ mod tests {
     use proptest::prelude::*;
 
     fn endpoint() -> impl Strategy<Value = CellEndpoint> {
-        (any::<u64>(), any::<[u32; 4]>(), any::<[u64; 4]>()).prop_map(|(key, small, large)| CellEndpoint {
+        (any::<u64>(), any::<[u32; 5]>(), any::<[u64; 10]>()).prop_map(|(key, small, large)| CellEndpoint {
             key,
             in_flight: small[0],
             consecutive_failures: small[1],
             recent_requests: small[2],
             recent_failures: small[3],
+            recent_overloads: small[4],
             requests: large[0],
             failures: large[1],
             slow: large[2],
             recent_latency_us: large[3],
+            overloads: large[4],
+            ignored: large[5],
+            heard: Heard { calls: large[6], failures: large[7], slow: large[8], slow_failures: large[9] },
         })
     }
 

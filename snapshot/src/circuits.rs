@@ -5,7 +5,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::view::CircuitState;
 use alloc::vec::Vec;
 
-const CIRCUITS_VERSION: u8 = 1;
+const CIRCUITS_VERSION: u8 = 2;
 
 /// All circuits of a pool that are not plainly closed. An endpoint without an entry is closed and has never opened,
 /// or not for long.
@@ -35,8 +35,10 @@ pub struct CircuitEntry {
     pub openings: u32,
     /// Half-open: permits that workers hold or have used.
     pub permits_issued: u32,
-    /// Half-open: probes that passed.
+    /// Half-open: probes that were answered well, slow ones included.
     pub probes_passed: u32,
+    /// Half-open: those of them that were slow.
+    pub probes_slow: u32,
 }
 
 impl Circuits {
@@ -58,7 +60,7 @@ impl Circuits {
             for value in [entry.generation, entry.since_ms, entry.until_ms] {
                 writer.varint(value);
             }
-            for value in [entry.openings, entry.permits_issued, entry.probes_passed] {
+            for value in [entry.openings, entry.permits_issued, entry.probes_passed, entry.probes_slow] {
                 writer.varint(u64::from(value));
             }
         }
@@ -83,6 +85,7 @@ impl Circuits {
                     openings: r.small()?,
                     permits_issued: r.small()?,
                     probes_passed: r.small()?,
+                    probes_slow: r.small()?,
                 })
             })?,
         };
@@ -120,7 +123,7 @@ mod tests {
     proptest! {
         #[test]
         fn circuits_survive_the_road(generation: u64, keys in prop::collection::vec(any::<u64>(), 0..20),
-                                     times: [u64; 3], counts: [u32; 3], state in 0_u8..5) {
+                                     times: [u64; 3], counts: [u32; 4], state in 0_u8..5) {
             let entry = |key| CircuitEntry {
                 key,
                 state: state_of(state).unwrap(),
@@ -130,6 +133,7 @@ mod tests {
                 openings: counts[0],
                 permits_issued: counts[1],
                 probes_passed: counts[2],
+                probes_slow: counts[3],
             };
             let circuits = Circuits { generation, entries: keys.into_iter().map(entry).collect() };
             prop_assert_eq!(Circuits::decode(&circuits.encode()), Ok(circuits));

@@ -7,7 +7,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::view::{Event, FailureKind, Reason, Signal, Transition};
 use alloc::{collections::VecDeque, vec::Vec};
 
-const EVENTS_VERSION: u8 = 1;
+const EVENTS_VERSION: u8 = 2;
 
 /// How many events are kept: at about 100 bytes each, one log fits well into one copy per request of the admin API.
 pub const CAPACITY: usize = 512;
@@ -72,26 +72,15 @@ fn write_event(writer: &mut Writer, event: &Event) {
     writer.varint(*at_ms);
     writer.byte(state_byte(*from));
     writer.byte(state_byte(*to));
-    writer.byte(match reason.signal {
-        Signal::ConsecutiveFailures => 0,
-        Signal::EjectionElapsed => 1,
-        Signal::ProbesPassed => 2,
-        Signal::ProbeFailed => 3,
-        Signal::PermitsExpired => 4,
-    });
+    writer.byte(place(&Signal::ALL, reason.signal));
     writer.key(reason.observed.to_bits());
     writer.key(reason.threshold.to_bits());
     writer.varint(reason.samples);
-    // NaN stands for absence: a rate is never NaN.
-    writer.key(reason.pool.unwrap_or(f64::NAN).to_bits());
-    writer.byte(match reason.failure {
-        None => 0,
-        Some(FailureKind::Status) => 1,
-        Some(FailureKind::Connect) => 2,
-        Some(FailureKind::Reset) => 3,
-        Some(FailureKind::Timeout) => 4,
-        Some(FailureKind::Truncated) => 5,
-    });
+    for share in [reason.share, reason.pool] {
+        // NaN stands for absence: a rate is never NaN.
+        writer.key(share.unwrap_or(f64::NAN).to_bits());
+    }
+    writer.byte(reason.failure.map_or(0, |kind| place(&FailureKind::ALL, kind).saturating_add(1)));
     writer.varint(reason.trace_ids.len() as u64);
     for trace_id in &reason.trace_ids {
         writer.text(trace_id);
@@ -103,30 +92,23 @@ fn read_event(reader: &mut Reader) -> Result<Event, Malformed> {
     let (pool, endpoint, address) = (reader.text()?, reader.text()?, reader.text()?);
     let at_ms = reader.varint()?;
     let (from, to) = (state_of(reader.byte()?)?, state_of(reader.byte()?)?);
-    let signal = match reader.byte()? {
-        0 => Signal::ConsecutiveFailures,
-        1 => Signal::EjectionElapsed,
-        2 => Signal::ProbesPassed,
-        3 => Signal::ProbeFailed,
-        4 => Signal::PermitsExpired,
-        _ => return Err(Malformed),
-    };
+    let signal = *Signal::ALL.get(usize::from(reader.byte()?)).ok_or(Malformed)?;
     let (observed, threshold) = (f64::from_bits(reader.key()?), f64::from_bits(reader.key()?));
     let samples = reader.varint()?;
-    let pool_rate = f64::from_bits(reader.key()?);
-    let failure = match reader.byte()? {
-        0 => None,
-        1 => Some(FailureKind::Status),
-        2 => Some(FailureKind::Connect),
-        3 => Some(FailureKind::Reset),
-        4 => Some(FailureKind::Timeout),
-        5 => Some(FailureKind::Truncated),
-        _ => return Err(Malformed),
+    let mut rate = || reader.key().map(f64::from_bits).map(|rate| (!rate.is_nan()).then_some(rate));
+    let (share, pool_value) = (rate()?, rate()?);
+    let failure = match reader.byte()?.checked_sub(1) {
+        None => None,
+        Some(place) => Some(*FailureKind::ALL.get(usize::from(place)).ok_or(Malformed)?),
     };
     let trace_ids = reader.list(Reader::text)?;
-    let pool_value = (!pool_rate.is_nan()).then_some(pool_rate);
-    let reason = Reason { signal, observed, threshold, samples, pool: pool_value, failure, trace_ids };
+    let reason = Reason { signal, observed, threshold, samples, share, pool: pool_value, failure, trace_ids };
     Ok(Event { seq, pool, endpoint, address, transition: Transition { at_ms, from, to, reason } })
+}
+
+/// The number of a value in binary records.
+fn place<T: PartialEq>(all: &[T], value: T) -> u8 {
+    all.iter().position(|other| *other == value).map_or(u8::MAX, |place| place as u8)
 }
 
 #[cfg(test)]
@@ -142,6 +124,7 @@ mod tests {
             observed: 1.0,
             threshold: 1.0,
             samples: 3,
+            share: None,
             pool: Some(0.25),
             failure: Some(FailureKind::Timeout),
             trace_ids: vec!["4bf92f".to_string()],

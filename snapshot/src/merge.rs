@@ -23,6 +23,8 @@ pub struct MergedPool {
     pub refused: u64,
     /// How many of the workers added are alive.
     pub alive: u32,
+    /// Which those are, as a hash: what came since an earlier sum can be told only while it is the same.
+    pub who: u64,
     /// Merged histogram of the whole pool, of the last 5 to 10 s; absent until one is added.
     pub sketch: Option<Sketch>,
     /// In the order of the keys given to [`MergedPool::new`].
@@ -50,20 +52,28 @@ impl MergedPool {
     pub fn add(&mut self, cell: &Cell, stale: bool) {
         self.picks = self.picks.saturating_add(cell.picks);
         self.refused = self.refused.saturating_add(cell.refused);
-        self.alive = self.alive.saturating_add(u32::from(!stale));
+        if !stale {
+            self.alive = self.alive.saturating_add(1);
+            // Nonces are random, and the order does not count.
+            self.who = self.who.wrapping_add(cell.nonce.wrapping_mul(2).wrapping_add(1));
+        }
         for (position, part) in cell.endpoints.iter().enumerate() {
             let Some(sum) = self.find(part.key, position) else { continue };
             let sum = &mut sum.counts;
             sum.requests = sum.requests.saturating_add(part.requests);
             sum.failures = sum.failures.saturating_add(part.failures);
             sum.slow = sum.slow.saturating_add(part.slow);
+            sum.overloads = sum.overloads.saturating_add(part.overloads);
+            sum.ignored = sum.ignored.saturating_add(part.ignored);
             if stale {
                 continue;
             }
+            sum.heard.add(&part.heard);
             sum.in_flight = sum.in_flight.saturating_add(part.in_flight);
             sum.consecutive_failures = sum.consecutive_failures.max(part.consecutive_failures);
             sum.recent_requests = sum.recent_requests.saturating_add(part.recent_requests);
             sum.recent_failures = sum.recent_failures.saturating_add(part.recent_failures);
+            sum.recent_overloads = sum.recent_overloads.saturating_add(part.recent_overloads);
             sum.recent_latency_us = sum.recent_latency_us.saturating_add(part.recent_latency_us);
         }
     }

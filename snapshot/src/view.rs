@@ -47,6 +47,9 @@ pub struct Pool {
     pub strategy: String,
     /// Mean of the endpoints' scores by weight, 0 to 1; absent while every endpoint is unknown.
     pub score: Option<f64>,
+    /// The circuit of the pool as a whole; absent where none is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<Circuit>,
     /// Fewer endpoints than the panic threshold are eligible, so ejections are ignored.
     pub panic: bool,
     /// Requests the picker steered.
@@ -96,8 +99,14 @@ pub struct Endpoint {
     pub requests: u64,
     /// Failed attempts.
     pub failures: u64,
-    /// Attempts slower than the pool's own 95th percentile of the last epoch.
+    /// Answers that took more than 2.5 times the middle of the endpoints' mean latencies.
     pub slow: u64,
+    /// Answers that said "too much" (429, 503 with `retry-after`): neither success nor failure.
+    #[serde(default)]
+    pub overloads: u64,
+    /// Attempts that say nothing about the endpoint: the client left, or it was the client's mistake (other 4xx).
+    #[serde(default)]
+    pub ignored: u64,
     /// Failures in a row, the worst worker's.
     pub consecutive_failures: u32,
     /// Percentiles of the last 5 to 10 s; absent without traffic.
@@ -143,7 +152,7 @@ pub struct Circuit {
 }
 
 /// ```text
-///            failures in a row                deadline passed
+///              an alarm                       deadline passed
 ///   closed ────────────────────▶ open ─────────────────────▶ half_open
 ///      ▲                          ▲          a probe failed      │ │
 ///      │                          └──────────────────────────────┘ │
@@ -191,7 +200,11 @@ pub struct Reason {
     pub threshold: f64,
     /// Attempts that the observation rests on.
     pub samples: u64,
-    /// The pool's own failure rate then, 0 to 1; absent where it says nothing.
+    /// Share of those attempts that failed or were slow, 0 to 1, where the signal has another unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// The same of the pool's other endpoints in the same time: a share of failures or of slow answers, 0 to 1; for
+    /// `silence` the pool's 99.9th percentile, milliseconds. Absent where it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<f64>,
     /// The kind of the last failure.
@@ -202,11 +215,11 @@ pub struct Reason {
     pub trace_ids: Vec<String>,
 }
 
-/// What was noticed.
+/// What was noticed. Where nothing else is said, the circuit opened (closed → open).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
-    /// Failures in a row (closed → open); observed and threshold count failures.
+    /// Failures in a row; observed and threshold count failures.
     ConsecutiveFailures,
     /// The time out is over (open → half-open); observed and threshold are milliseconds.
     EjectionElapsed,
@@ -216,15 +229,66 @@ pub enum Signal {
     ProbeFailed,
     /// Permits were never settled (half-open → half-open, new permits); observed and threshold count permits.
     PermitsExpired,
+    /// It fails more often than the others; observed and threshold are evidence, the logarithm of a likelihood ratio.
+    Failures,
+    /// It is slow more often than the others; observed and threshold are evidence as above.
+    Slowness,
+    /// It does not answer at all; observed and threshold are milliseconds, samples count waiting attempts.
+    Silence,
+    /// Share of failures in the window; observed and threshold are percent.
+    FailureRate,
+    /// Share of slow calls in the window; observed and threshold are percent.
+    SlowRate,
+    /// Most probes were slow (half-open → open); observed and threshold count slow probes.
+    ProbesSlow,
+    /// The configuration says so (to and from forced open and disabled).
+    Operator,
+}
+
+impl Signal {
+    /// All signals, in the order of their numbers in binary records.
+    pub const ALL: [Self; 12] = [
+        Self::ConsecutiveFailures,
+        Self::EjectionElapsed,
+        Self::ProbesPassed,
+        Self::ProbeFailed,
+        Self::PermitsExpired,
+        Self::Failures,
+        Self::Slowness,
+        Self::Silence,
+        Self::FailureRate,
+        Self::SlowRate,
+        Self::ProbesSlow,
+        Self::Operator,
+    ];
+
+    /// The name in JSON, metrics and log lines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConsecutiveFailures => "consecutive_failures",
+            Self::EjectionElapsed => "ejection_elapsed",
+            Self::ProbesPassed => "probes_passed",
+            Self::ProbeFailed => "probe_failed",
+            Self::PermitsExpired => "permits_expired",
+            Self::Failures => "failures",
+            Self::Slowness => "slowness",
+            Self::Silence => "silence",
+            Self::FailureRate => "failure_rate",
+            Self::SlowRate => "slow_rate",
+            Self::ProbesSlow => "probes_slow",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// An answer with a status of 500 or above.
+    /// An answer whose status counts as a failure, 500 or above unless configured otherwise.
     Status,
-    /// No connection: refused, unreachable, or not in time.
+    /// No connection: refused or unreachable.
     Connect,
     /// The connection broke before the answer.
     Reset,
@@ -232,6 +296,26 @@ pub enum FailureKind {
     Timeout,
     /// The answer broke off in its body.
     Truncated,
+    /// No connection in time.
+    ConnectTimeout,
+    /// What came was no answer of the protocol.
+    Protocol,
+    /// A gRPC status that counts as a failure, or none at the end of the call.
+    Grpc,
+}
+
+impl FailureKind {
+    /// All kinds, in the order of their numbers in binary records.
+    pub const ALL: [Self; 8] = [
+        Self::Status,
+        Self::Connect,
+        Self::Reset,
+        Self::Timeout,
+        Self::Truncated,
+        Self::ConnectTimeout,
+        Self::Protocol,
+        Self::Grpc,
+    ];
 }
 
 /// Percentiles in milliseconds, from merged histograms; a value is off by at most 1/33 (3.03 %) for a pool and 1/17
@@ -268,9 +352,9 @@ pub struct Event {
     pub seq: u64,
     /// Pool's name.
     pub pool: String,
-    /// Endpoint's identifier.
+    /// Endpoint's identifier; empty for the circuit of the pool as a whole.
     pub endpoint: String,
-    /// Endpoint's address.
+    /// Endpoint's address; empty alike.
     pub address: String,
     /// What changed.
     #[serde(flatten)]

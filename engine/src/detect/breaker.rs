@@ -16,7 +16,7 @@
 //! It lacks on purpose what belongs to the record that workers share (generations, jitter, back-off): it is the decision
 //! alone.
 
-use super::window::{Call, CountWindow, Counts, TimeWindow, Window};
+use super::window::{Call, CountWindow, Counts, Window, WindowKind};
 use crate::time::Time;
 use core::time::Duration;
 
@@ -59,15 +59,6 @@ impl Limits {
             (reached(counts.failures, self.failure_percent), reached(counts.slow, self.slow_percent));
         if failures || slow { Verdict::Reached { failures, slow } } else { Verdict::Below }
     }
-}
-
-/// Which calls are looked at while closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WindowKind {
-    /// The last so many.
-    Calls(u32),
-    /// Those of the last so many seconds.
-    Seconds(u32),
 }
 
 /// When a circuit opens and closes.
@@ -203,10 +194,7 @@ impl Breaker {
 }
 
 fn closed(config: &BreakerConfig) -> Inner {
-    Inner::Closed(match config.window {
-        WindowKind::Calls(size) => Window::Count(CountWindow::new(size)),
-        WindowKind::Seconds(seconds) => Window::Time(TimeWindow::new(seconds)),
-    })
+    Inner::Closed(Window::new(config.window))
 }
 
 #[cfg(test)]

@@ -108,6 +108,22 @@ impl CountWindow {
     pub fn counts(&self) -> Counts {
         self.totals
     }
+
+    /// Takes in calls whose order is not known; more than the window holds are as many as it holds.
+    pub fn record_many(&mut self, counts: &Counts) {
+        let size = self.size as u64;
+        let calls = u64::from(counts.calls).max(1);
+        let taken = calls.min(size);
+        // So that any part of them has its share of failures and of slow ones.
+        let spread = |count: u32, index: u64| {
+            let upto = |index: u64| index.saturating_mul(u64::from(count)) / calls;
+            upto(index.saturating_add(1)) > upto(index)
+        };
+        let first = calls.saturating_sub(taken);
+        for index in (first..calls).filter(|_| counts.calls > 0) {
+            self.record(Call { failed: spread(counts.failures, index), slow: spread(counts.slow, index) });
+        }
+    }
 }
 
 /// The calls of the last `seconds` seconds by the clock, the present one included: one bucket for each.
@@ -129,10 +145,15 @@ impl TimeWindow {
 
     /// Takes in a call. A clock that was set back stands still for the window until it has caught up.
     pub fn record(&mut self, now: Time, call: Call) {
+        self.record_many(now, &Counts::of(call));
+    }
+
+    /// Takes in several calls.
+    pub fn record_many(&mut self, now: Time, counts: &Counts) {
         self.advance(now);
         if let Some(bucket) = Self::at(&mut self.buckets, self.second) {
-            bucket.add(Counts::of(call));
-            self.totals.add(Counts::of(call));
+            bucket.add(*counts);
+            self.totals.add(*counts);
         }
     }
 
@@ -159,6 +180,15 @@ impl TimeWindow {
     }
 }
 
+/// Which calls are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowKind {
+    /// The last so many.
+    Calls(u32),
+    /// Those of the last so many seconds.
+    Seconds(u32),
+}
+
 /// A window of either kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Window {
@@ -169,6 +199,29 @@ pub enum Window {
 }
 
 impl Window {
+    /// An empty window.
+    #[must_use]
+    pub fn new(kind: WindowKind) -> Self {
+        match kind {
+            WindowKind::Calls(size) => Self::Count(CountWindow::new(size)),
+            WindowKind::Seconds(seconds) => Self::Time(TimeWindow::new(seconds)),
+        }
+    }
+
+    /// Takes in calls whose order is not known. Returns what is in the window.
+    pub fn record_many(&mut self, now: Time, counts: &Counts) -> Counts {
+        match self {
+            Self::Count(window) => {
+                window.record_many(counts);
+                window.counts()
+            }
+            Self::Time(window) => {
+                window.record_many(now, counts);
+                window.counts(now)
+            }
+        }
+    }
+
     /// Takes in a call. Returns what is in the window.
     pub fn record(&mut self, now: Time, call: Call) -> Counts {
         match self {

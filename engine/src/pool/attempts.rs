@@ -2,11 +2,16 @@
 //! it, so that no attempt is settled twice.
 
 use super::{Pool, by_load};
+use crate::detect::Call;
 use crate::endpoint::LocalCircuit;
 use crate::evidence::{Evidence, ProbeResult};
 use crate::time::{Time, micros};
 use core::time::Duration;
 use plimsoll_snapshot::{CircuitState, FailureKind};
+
+/// An answer "too much" counts as one that took this many times the pool's middle, where latencies are compared: the
+/// endpoint gets less, in proportion to how often it says so.
+const OVERLOAD_TIMES: f32 = 4.0;
 
 /// An attempt under way.
 #[derive(Debug)]
@@ -17,6 +22,9 @@ pub struct Attempt {
     key: u64,
     generation: u64,
     probe: bool,
+    /// It is one of the requests that the pool's half-open circuit let through, of this generation.
+    pool_probe: Option<u64>,
+    trace: Option<u128>,
     /// Step of the load that it found, under `hcl`.
     load_step: u8,
     started: Time,
@@ -44,6 +52,11 @@ impl Attempt {
         self.started
     }
 
+    /// The trace that it belongs to (W3C's trace id), to be shown if it fails.
+    pub fn set_trace(&mut self, trace: u128) {
+        self.trace = Some(trace);
+    }
+
     /// The answer's head has come.
     #[must_use]
     pub fn answered(&self) -> bool {
@@ -58,6 +71,10 @@ pub enum Outcome {
     Success,
     /// It did not.
     Failure(FailureKind),
+    /// It said "too much": a reason to send less, none to eject.
+    Overload,
+    /// It says nothing about the endpoint: the client's mistake.
+    Ignored,
 }
 
 /// How an attempt ended.
@@ -93,13 +110,20 @@ impl Pool {
             cold.probing_since.get_or_insert(now);
         }
         let (key, generation) = (cold.key, hot.generation);
+        if cold.detectors.waiting == 0 {
+            cold.detectors.quiet_since = now;
+        }
+        cold.detectors.waiting = cold.detectors.waiting.saturating_add(1);
         self.note_start(position, class);
+        let pool_probe = self.begin_pool_probe(now).then_some(self.breaker.generation);
         Some(Attempt {
             position,
             membership: self.membership,
             key,
             generation,
             probe,
+            pool_probe,
+            trace: None,
             load_step,
             started: now,
             answer: Answer::None,
@@ -110,6 +134,9 @@ impl Pool {
     pub fn answer(&mut self, attempt: &mut Attempt, now: Time, outcome: Outcome) {
         if attempt.answered() {
             return;
+        }
+        if let Some(position) = self.find(attempt) {
+            self.note_answer(position, now);
         }
         let latency = now.since(attempt.started);
         match outcome {
@@ -132,6 +159,9 @@ impl Pool {
             hot.in_flight = hot.in_flight.saturating_sub(1);
             let class = hot.class;
             self.note_end(position as u32, class);
+            if !attempt.answered() {
+                self.note_answer(position, now);
+            }
         }
         let since_start = now.since(attempt.started);
         match (core::mem::replace(&mut attempt.answer, Answer::Counted), ending) {
@@ -158,55 +188,60 @@ impl Pool {
     }
 
     fn settle(&mut self, attempt: &Attempt, now: Time, latency: Duration, outcome: Outcome) {
+        let call = match outcome {
+            Outcome::Success => Call { failed: false, slow: self.window.is_slow(latency) },
+            Outcome::Failure(_) => Call { failed: true, slow: self.window.is_slow(latency) },
+            Outcome::Overload | Outcome::Ignored => {
+                if let Some(position) = self.find(attempt) {
+                    self.count(position, now, latency, outcome);
+                }
+                return self.give_back(attempt);
+            }
+        };
+        if let Some(generation) = attempt.pool_probe {
+            self.end_pool_probe(generation, probe_result(outcome, call));
+        }
         let Some(position) = self.find(attempt) else { return };
         self.count(position, now, latency, outcome);
         if outcome == Outcome::Success {
             self.by_load.record(position, attempt.load_step, now, latency, self.window.averaged_over());
         }
-        let Some(hot) = self.hot.get_mut(position) else { return };
+        let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
         if hot.generation != attempt.generation {
             return;
         }
         match hot.circuit {
             LocalCircuit::Shared(CircuitState::HalfOpen) if attempt.probe => {
-                let result = match outcome {
-                    Outcome::Success => ProbeResult::Passed,
-                    Outcome::Failure(kind) => ProbeResult::Failed(kind),
-                };
-                self.end_probe(position, attempt, result);
+                self.end_probe(position, attempt, probe_result(outcome, call));
             }
-            LocalCircuit::Shared(CircuitState::Closed) => match outcome {
-                Outcome::Success => {
-                    if hot.failures_in_row > 0 {
-                        hot.failures_in_row = 0;
-                        self.suspects.remove(position as u32);
-                    }
+            LocalCircuit::Shared(CircuitState::Closed) => {
+                if call.failed || call.slow {
+                    cold.detectors.keep_trace(attempt.trace);
                 }
-                Outcome::Failure(kind) => {
-                    hot.failures_in_row = hot.failures_in_row.saturating_add(1);
-                    self.suspects.add(position as u32, now);
-                    self.judge(position, kind);
-                }
-            },
+                self.hear_own(position, call, now);
+            }
             _ => {}
         }
     }
 
     /// Counts a finished attempt, whatever state the circuit is in.
     fn count(&mut self, position: usize, now: Time, latency: Duration, outcome: Outcome) {
-        let slow_above = self.window.slow_above_us();
         let averaged_over = self.window.averaged_over();
+        let slow = self.window.is_slow(latency);
+        let overloaded_us = self.window.middle_us() * OVERLOAD_TIMES;
         let latency_us = micros(latency);
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
+        if outcome == Outcome::Ignored {
+            cold.ignored = cold.ignored.saturating_add(1);
+            return;
+        }
         cold.requests = cold.requests.saturating_add(1);
         let [recent, _] = &mut cold.recent;
         recent.requests = recent.requests.saturating_add(1);
         match outcome {
             Outcome::Success => {
                 recent.latency_us = recent.latency_us.saturating_add(u64::from(latency_us));
-                if slow_above.is_some_and(|limit| latency_us > limit) {
-                    cold.slow = cold.slow.saturating_add(1);
-                }
+                cold.slow = cold.slow.saturating_add(u64::from(slow));
                 hot.ewma.record(now, latency, averaged_over);
                 self.window.add(latency_us);
                 if let Some(sketch) = self.sketch_mut(position) {
@@ -219,30 +254,22 @@ impl Pool {
                 cold.last_failure = Some(kind);
                 hot.ewma.penalise(now);
             }
+            Outcome::Overload => {
+                cold.overloads = cold.overloads.saturating_add(1);
+                recent.overloads = recent.overloads.saturating_add(1);
+                let counts_as = Duration::from_micros(overloaded_us as u64).max(latency);
+                hot.ewma.record(now, counts_as, averaged_over);
+            }
+            Outcome::Ignored => {}
         }
     }
 
-    /// Ejects an endpoint whose failures in a row reached the threshold, if the cap allows. This worker stops using
-    /// it at once; the others follow when the tick has written it down.
-    fn judge(&mut self, position: usize, failure: FailureKind) {
-        let threshold = self.config.circuit.consecutive_failures;
-        let reached = self.hot.get(position).is_some_and(|hot| hot.failures_in_row >= threshold);
-        if !reached || self.ejected() >= self.config.max_ejected() {
-            return;
-        }
-        let pool = self.failure_rate();
-        let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get(position)) else { return };
-        hot.circuit = LocalCircuit::Opening;
-        self.choice.mark(position as u32, hot.class);
-        self.suspects.remove(position as u32);
-        self.evidence.push(Evidence::Opening {
-            key: cold.key,
-            generation: hot.generation,
-            failures_in_row: hot.failures_in_row,
-            samples: cold.own().requests,
-            pool,
-            failure,
-        });
+    /// An attempt on this endpoint is worth knowing the trace of: more results like its last ones would be an alarm.
+    #[must_use]
+    pub fn is_suspicious(&self, attempt: &Attempt) -> bool {
+        let Some(position) = self.find(attempt) else { return false };
+        let of = self.hot.get(position).zip(self.cold.get(position));
+        of.is_some_and(|(hot, cold)| hot.failures_in_row > 0 || attempt.probe || cold.detectors.is_suspicious())
     }
 
     fn end_probe(&mut self, position: usize, attempt: &Attempt, result: ProbeResult) {
@@ -257,10 +284,21 @@ impl Pool {
 
     /// An abandoned probe said nothing: its permit may be used again.
     fn give_back(&mut self, attempt: &Attempt) {
+        if let Some(generation) = attempt.pool_probe {
+            self.end_pool_probe(generation, ProbeResult::Returned);
+        }
         let Some(position) = self.find(attempt) else { return };
         let current = self.hot.get(position).is_some_and(|hot| hot.generation == attempt.generation);
         if attempt.probe && current {
             self.end_probe(position, attempt, ProbeResult::Returned);
         }
+    }
+}
+
+fn probe_result(outcome: Outcome, call: Call) -> ProbeResult {
+    match outcome {
+        Outcome::Failure(kind) => ProbeResult::Failed(kind),
+        _ if call.slow => ProbeResult::Slow,
+        _ => ProbeResult::Passed,
     }
 }

@@ -13,9 +13,17 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use plimsoll_snapshot::CircuitState;
 
-/// How often a suspect is tried again: with five failures to ejection, a dead endpoint is out after a quarter of a
-/// second, and a suspect costs at most 20 retries a second.
+/// How soon a suspect is tried again after its first failure, twice that after the second, and so on.
+const VERIFY_FIRST: Duration = Duration::from_millis(10);
+/// How often at most: with five failures to ejection, a dead endpoint is out 120 ms after its first one, and a suspect that
+/// may not be ejected costs at most 20 retries a second.
 const VERIFY_EVERY: Duration = Duration::from_millis(50);
+
+/// When to try again after so many failures in a row.
+fn verify_after(failures_in_row: u32) -> Duration {
+    let doubled = 1_u32.checked_shl(failures_in_row.saturating_sub(1)).unwrap_or(u32::MAX);
+    VERIFY_FIRST.saturating_mul(doubled).min(VERIFY_EVERY)
+}
 
 /// Endpoints whose last attempt failed, waiting to be tried again.
 #[derive(Clone, Debug, Default)]
@@ -32,9 +40,12 @@ impl Suspects {
         self.list.extend(hot.iter().enumerate().filter(suspect).map(|(at, _)| (at as u32, Time::default())));
     }
 
-    pub(super) fn add(&mut self, position: u32, now: Time) {
-        if !self.list.iter().any(|(suspect, _)| *suspect == position) {
-            self.list.push((position, now.after(VERIFY_EVERY)));
+    /// It has failed, so many times in a row.
+    pub(super) fn add(&mut self, position: u32, now: Time, failures_in_row: u32) {
+        let due = now.after(verify_after(failures_in_row));
+        match self.list.iter_mut().find(|(suspect, _)| *suspect == position) {
+            Some((_, known)) => *known = due,
+            None => self.list.push((position, due)),
         }
     }
 
@@ -63,12 +74,13 @@ impl Suspects {
         let endpoint = hot.get(*position as usize)?;
         // One at least: it may have failed often enough and still be in, because the cap is full.
         let wanted = failures_to_eject.saturating_sub(endpoint.failures_in_row).max(1);
+        let again = verify_after(endpoint.failures_in_row);
         // Against an endpoint that hangs, no more attempts than the verdict needs.
         let waits = now < *due || !endpoint.circuit.passes() || endpoint.in_flight >= wanted;
         if waits || endpoint.draining || !belongs(*position) {
             return None;
         }
-        *due = now.after(VERIFY_EVERY);
+        *due = now.after(again);
         Some(*position)
     }
 }

@@ -5,16 +5,19 @@
 //! - `pick`: the ordered list of candidates; `first`: who has to be tried first; `rank`: who is best; `hashed`: who
 //!   serves a key; `keyed`: how much of its keys an endpoint takes
 //! - `ramp`: shares that grow; `by_load`: latencies by load
-//! - `attempts`: from start to settlement, exactly once
+//! - `attempts`: from start to settlement, exactly once; `judge`: from results to alarms; `breaker`: the circuit of the
+//!   whole pool
 //! - `refresh`: what happens on the tick: epochs, scores, other workers' counts
 //!
 //! Circuits are in [`crate::circuit`].
 
 mod attempts;
+mod breaker;
 mod by_load;
 mod choice;
 mod first;
 mod hashed;
+mod judge;
 mod keyed;
 mod pick;
 mod plan;
@@ -22,7 +25,8 @@ mod ramp;
 mod rank;
 mod refresh;
 
-use crate::config::{EndpointConfig, PoolConfig, Strategy};
+use crate::circuit::POOL_KEY;
+use crate::config::{EndpointConfig, Forced, PoolConfig, Strategy};
 use crate::endpoint::{Cold, Hot, LocalCircuit};
 use crate::evidence::Evidence;
 use crate::time::Time;
@@ -54,6 +58,12 @@ pub struct Pool {
     by_load: by_load::ByLoad,
     tables: hashed::Tables,
     window: refresh::Window,
+    levels: judge::Levels,
+    pub(crate) breaker: breaker::Breaker,
+    /// Endpoints whose circuit is the operator's.
+    pub(crate) forced: Vec<u32>,
+    /// Endpoints that are out, by the shared record or by this worker's own evidence.
+    out: usize,
     pub(crate) evidence: Vec<Evidence>,
     /// The circuits record as last read or written.
     pub(crate) circuits: Circuits,
@@ -82,6 +92,10 @@ impl Pool {
             by_load: by_load::ByLoad::default(),
             tables: hashed::Tables::default(),
             window: refresh::Window::default(),
+            levels: judge::Levels::default(),
+            breaker: breaker::Breaker::default(),
+            forced: Vec::new(),
+            out: 0,
             evidence: Vec::new(),
             circuits: Circuits::default(),
             picks: 0,
@@ -115,6 +129,11 @@ impl Pool {
             }
             let (mut hot, mut cold) = stayed.unwrap_or_else(|| (Hot::new(endpoint.weight), fresh));
             hot.draining = endpoint.draining;
+            match LocalCircuit::forced(endpoint.circuit) {
+                Some(circuit) => hot.circuit = circuit,
+                None if hot.circuit.is_forced() => hot.circuit = LocalCircuit::Shared(CircuitState::Closed),
+                None => {}
+            }
             hot.class = plan::class(endpoint.tier, config.prefer_zone.is_some() && endpoint.zone == config.prefer_zone);
             cold.config = endpoint.clone();
             self.by_key.insert(key, position as u32);
@@ -133,6 +152,10 @@ impl Pool {
     fn settle_in(&mut self, joined: Vec<u32>) {
         self.begin_tables();
         self.recount_under_way();
+        self.out = self.hot.iter().filter(|hot| !hot.circuit.passes()).count();
+        let is_forced = |cold: &Cold| cold.config.circuit != Forced::Auto;
+        self.forced = (0_u32..).zip(&self.cold).filter(|(_, cold)| is_forced(cold)).map(|(at, _)| at).collect();
+        self.levels.resize(self.hot.len());
         self.relist_warming();
         for position in joined {
             self.warm(position, self.window.ticked);
@@ -141,7 +164,7 @@ impl Pool {
             self.reweigh(position, self.window.ticked);
         }
         self.suspects.relist(&self.hot);
-        self.evidence.retain(|evidence| self.by_key.contains_key(&evidence.key()));
+        self.evidence.retain(|evidence| evidence.key() == POOL_KEY || self.by_key.contains_key(&evidence.key()));
         self.list_probes();
         // Endpoints that are new here may be known to the shared record already.
         let circuits = core::mem::take(&mut self.circuits);
@@ -182,7 +205,7 @@ impl Pool {
     pub fn eligible(&self) -> usize {
         match self.choice.whole() {
             Some(plan) if !plan.is_outdated() => plan.eligible(),
-            _ => self.hot.iter().filter(|hot| hot.circuit.passes() && !hot.draining).count(),
+            _ => self.hot.iter().filter(|hot| hot.circuit.passes() && hot.is_present()).count(),
         }
     }
 
@@ -190,15 +213,6 @@ impl Pool {
     #[must_use]
     pub fn circuits(&self) -> &Circuits {
         &self.circuits
-    }
-
-    fn passing(&self) -> impl Iterator<Item = u32> + '_ {
-        self.hot.iter().enumerate().filter(|(_, hot)| hot.circuit.passes()).map(|(position, _)| position as u32)
-    }
-
-    /// Endpoints that are out, by the shared record or by this worker's own evidence.
-    fn ejected(&self) -> usize {
-        self.hot.len().saturating_sub(self.passing().count())
     }
 
     /// Lists the permits that this worker holds, for the picks to take.
@@ -211,17 +225,32 @@ impl Pool {
         }
     }
 
-    pub(crate) fn set_circuit(&mut self, position: u32, circuit: LocalCircuit, generation: u64) {
+    /// The circuit as this worker acts on it; what follows from its generation is for [`Pool::set_circuit`].
+    pub(crate) fn set_local(&mut self, position: u32, circuit: LocalCircuit) {
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position as usize), self.cold.get_mut(position as usize))
         else {
             return;
         };
-        let recovered = circuit.passes() && !hot.circuit.passes();
+        match (hot.circuit.passes(), circuit.passes()) {
+            (true, false) => self.out = self.out.saturating_add(1),
+            (false, true) => self.out = self.out.saturating_sub(1),
+            _ => {}
+        }
         if circuit.passes() != hot.circuit.passes() {
             self.choice.mark(position, hot.class);
             cold.warming_since = None;
         }
-        if recovered {
+        hot.circuit = circuit;
+    }
+
+    pub(crate) fn set_circuit(&mut self, position: u32, circuit: LocalCircuit, generation: u64) {
+        let before = self.hot.get(position as usize).map(|hot| hot.circuit);
+        self.set_local(position, circuit);
+        let (Some(hot), Some(cold)) = (self.hot.get_mut(position as usize), self.cold.get_mut(position as usize))
+        else {
+            return;
+        };
+        if circuit.passes() && before.is_some_and(|before| !before.passes()) {
             // What it was like before it broke says little; it starts again in the middle of the pool.
             match self.window.usual_us {
                 Some(usual) => hot.ewma.restart(self.window.ticked, usual),
@@ -231,23 +260,11 @@ impl Pool {
         }
         if hot.generation != generation {
             cold.forget_probes();
+            cold.detectors.restart();
             hot.failures_in_row = 0;
             self.suspects.remove(position);
         }
-        hot.circuit = circuit;
         hot.generation = generation;
-    }
-
-    /// Failure rate of the whole pool over the window, 0 to 1.
-    pub(crate) fn failure_rate(&self) -> Option<f64> {
-        let mut requests = 0_u64;
-        let mut failures = 0_u64;
-        for cold in &self.cold {
-            let sample = cold.merged();
-            requests = requests.saturating_add(sample.requests);
-            failures = failures.saturating_add(sample.failures);
-        }
-        (requests > 0).then(|| failures as f64 / requests as f64)
     }
 
     fn sketch_mut(&mut self, position: usize) -> Option<&mut CompactSketch> {
@@ -276,6 +293,7 @@ impl Pool {
 
     /// Earliest time at which an ejected endpoint may be tried again.
     fn next_probe(&self) -> Option<Time> {
-        self.circuits.entries.iter().map(|entry| Time::from_millis(entry.until_ms)).min()
+        let of_endpoints = self.circuits.entries.iter().filter(|entry| entry.key != POOL_KEY);
+        of_endpoints.map(|entry| Time::from_millis(entry.until_ms)).min()
     }
 }

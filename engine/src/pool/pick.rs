@@ -52,6 +52,8 @@ pub enum Refusal {
     NoEndpoint,
     /// No range or subset fits the request, and it has to have one.
     NoMatch,
+    /// The circuit of the whole pool is open.
+    PoolOpen,
 }
 
 impl Pool {
@@ -67,8 +69,12 @@ impl Pool {
     ///
     /// # Errors
     /// [`Refused`] when no endpoint may be called: all that it could go to are ejected or draining and the panic
-    /// threshold is below that, or nothing fits it and [`crate::NoMatch::Refuse`] is configured.
+    /// threshold is below that, nothing fits it and [`crate::NoMatch::Refuse`] is configured, or the pool's circuit is open.
     pub fn pick_for(&mut self, request: &Request, now: Time, rng: &mut Rng) -> Result<Candidates, Refused> {
+        if let Err(refused) = self.pass_pool_circuit(now) {
+            self.refused = self.refused.saturating_add(1);
+            return Err(refused);
+        }
         let Some(plan) = self.choice.plan_of(&self.config, request) else {
             self.refused = self.refused.saturating_add(1);
             return Err(Refused { reason: Refusal::NoMatch, retry_after: Duration::ZERO });

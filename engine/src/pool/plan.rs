@@ -97,14 +97,14 @@ impl Group {
 
     /// Ordinary traffic may go to this endpoint of the group.
     pub(super) fn serves(&self, hot: &Hot) -> bool {
-        !hot.draining && (self.panic || hot.circuit.passes())
+        hot.is_present() && (self.panic || hot.circuit.passes())
     }
 
     fn count(&mut self, config: &PoolConfig, hot: &[Hot]) {
         let mut counted = Counted::default();
         for position in &self.members {
             let endpoint = hot.get(*position as usize).zip(config.endpoints.get(*position as usize));
-            let Some((hot, endpoint)) = endpoint.filter(|(hot, _)| !hot.draining) else { continue };
+            let Some((hot, endpoint)) = endpoint.filter(|(hot, _)| hot.is_present()) else { continue };
             counted.present.add(hot.weight, endpoint.weight);
             if hot.circuit.passes() {
                 counted.passing.add(hot.weight, endpoint.weight);

@@ -8,7 +8,7 @@ use crate::ewma::{Fading, decay};
 use crate::order::nth;
 use crate::rng::Rng;
 use crate::score::{Sample, Stage, score, weight_factor};
-use crate::time::Time;
+use crate::time::{Time, micros};
 use alloc::vec::Vec;
 use core::time::Duration;
 use plimsoll_snapshot::CircuitState;
@@ -37,6 +37,12 @@ const FADES: u32 = 100;
 const FADES_AT_LEAST: Duration = Duration::from_secs(10);
 /// News of other workers that are worth less than this are worth nothing.
 const WORTHLESS: f32 = 0.05;
+/// An answer is slow if it takes this many times the middle of the endpoints' mean latencies, unless a limit is configured:
+/// by the means of all workers, so that all agree. Where services are exponential, 8 % of all answers are, and 44 % of an
+/// endpoint that takes three times as long.
+const SLOW_TIMES: f64 = 2.5;
+/// Answers below which the 99.9th percentile is not known.
+const ENOUGH_FOR_LONGEST: u64 = 100;
 /// What an answer is thought to take before one was seen.
 const FIRST_GUESS_US: f64 = 10_000.0;
 
@@ -44,7 +50,7 @@ const FIRST_GUESS_US: f64 = 10_000.0;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     sketches: [Sketch; 2],
-    /// 95th percentile of the last epoch.
+    /// Answers that take longer are slow.
     slow_above_us: Option<u32>,
     /// Median of the endpoints' mean latencies.
     middle_us: Option<f64>,
@@ -67,8 +73,19 @@ impl Window {
         now.add(latency_us);
     }
 
-    pub(super) fn slow_above_us(&self) -> Option<u32> {
-        self.slow_above_us
+    pub(super) fn is_slow(&self, latency: Duration) -> bool {
+        self.slow_above_us.is_some_and(|limit| micros(latency) > limit)
+    }
+
+    /// 99.9th percentile of the answers of the last 5 to 10 s; `None` while there are few.
+    pub(super) fn longest(&self) -> Option<Duration> {
+        let [now, before] = &self.sketches;
+        if now.total().saturating_add(before.total()) < ENOUGH_FOR_LONGEST {
+            return None;
+        }
+        let mut both = now.clone();
+        both.merge(before);
+        both.quantile(0.999).map(|micros| Duration::from_micros(micros as u64))
     }
 
     /// Latency that an endpoint without history is thought to have, microseconds.
@@ -93,8 +110,6 @@ impl Window {
 
     fn rotate(&mut self, now: Time) {
         self.epoch_began = now;
-        let [current, _] = &self.sketches;
-        self.slow_above_us = current.quantile(0.95).map(|limit| limit as u32);
         self.sketches.swap(0, 1);
         let [current, _] = &mut self.sketches;
         current.clear();
@@ -131,6 +146,7 @@ impl Pool {
             self.cold.iter_mut().for_each(crate::endpoint::Cold::rotate);
         }
         self.ramp_up(now);
+        self.judge_silence(now);
         if now.since(self.window.scored) >= SCORE_EVERY {
             self.window.scored = now;
             self.rescore(now);
@@ -149,8 +165,10 @@ impl Pool {
         self.window.scored = self.window.scored.min(now);
         self.suspects.set_back(now);
         self.by_load.set_back(now);
+        self.levels.set_back(now);
         for cold in &mut self.cold {
             cold.warming_since = cold.warming_since.map(|since| since.min(now));
+            cold.detectors.quiet_since = cold.detectors.quiet_since.min(now);
         }
         self.hot.iter_mut().for_each(|hot| hot.ewma.set_back(now));
     }
@@ -161,6 +179,10 @@ impl Pool {
         // A pause does not change how long requests take.
         self.window.mean_us = overall_mean_us(&samples).or(self.window.mean_us);
         self.window.usual_us = usual_us(&self.hot, self.window.fading(now));
+        let configured = self.config.circuit.rates.and_then(|rates| rates.slow_above).map(micros);
+        let relative = self.window.middle_us.map(|middle| (middle * SLOW_TIMES) as u32);
+        self.window.slow_above_us = configured.or(relative).or(self.window.slow_above_us);
+        self.relevel(&samples);
         let minimum = self.config.minimum_samples;
         for (cold, sample) in self.cold.iter_mut().zip(&samples) {
             cold.health = weight_factor(score(sample, self.window.middle_us, minimum));
@@ -172,7 +194,7 @@ impl Pool {
 
     /// Takes in the sum of the other workers' counts, the oldest of them published at `at`; `None` when no other worker
     /// is alive. The oldest, because the sum is no better than that: taken for fresh, old counts make workers herd.
-    pub fn absorb(&mut self, peers: &MergedPool, at: Option<Time>) {
+    pub fn absorb(&mut self, peers: &MergedPool, at: Option<Time>, now: Time) {
         self.window.peers_at = at;
         self.window.peers = peers.alive;
         for ((hot, cold), merged) in self.hot.iter_mut().zip(&mut self.cold).zip(&peers.endpoints) {
@@ -182,6 +204,7 @@ impl Pool {
             hot.peers_in_flight = merged.counts.in_flight as f32;
             cold.peers = Sample::from(&merged.counts);
         }
+        self.hear_others(peers, now);
         self.recount_under_way();
     }
 
@@ -232,9 +255,13 @@ impl Pool {
                 requests: cold.requests,
                 failures: cold.failures,
                 slow: cold.slow,
+                overloads: cold.overloads,
+                ignored: cold.ignored,
+                heard: cold.detectors.own,
                 consecutive_failures: hot.failures_in_row,
                 recent_requests: small(recent.requests),
                 recent_failures: small(recent.failures),
+                recent_overloads: small(recent.overloads),
                 recent_latency_us: recent.latency_us,
             }
         };
@@ -306,6 +333,7 @@ fn overall_mean_us(samples: &[Sample]) -> Option<f64> {
     let sum = samples.iter().fold(Sample::default(), |sum, sample| Sample {
         requests: sum.requests.saturating_add(sample.requests),
         failures: sum.failures.saturating_add(sample.failures),
+        overloads: sum.overloads.saturating_add(sample.overloads),
         latency_us: sum.latency_us.saturating_add(sample.latency_us),
     });
     sum.mean_us()

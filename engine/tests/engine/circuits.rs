@@ -241,6 +241,7 @@ fn entries_of_unknown_endpoints_are_kept_then_dropped() {
         openings: 1,
         permits_issued: 0,
         probes_passed: 0,
+        probes_slow: 0,
     };
     bed.record = Circuits { generation: 1, entries: vec![stranger] };
     bed.pass(609 * SECOND);

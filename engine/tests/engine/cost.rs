@@ -44,7 +44,7 @@ fn the_hint_for_the_tick_follows_the_service_and_grows_with_endpoints_and_worker
         (1..workers).for_each(|_| peers.add(&Cell::default(), false));
         peers.add(&Cell::default(), true);
         let now = bed.now;
-        bed.pool().absorb(&peers, Some(now));
+        bed.pool().absorb(&peers, Some(now), now);
         assert_eq!(bed.pool().tick_hint(), None, "nothing is known");
         bed.traffic(50, ms(100), &|_| (ms(service), None));
         bed.pool().tick_hint().unwrap()

@@ -227,10 +227,10 @@ fn what_other_workers_have_under_way_counts_for_the_bound() {
     let mut peers = plimsoll_snapshot::merge::MergedPool::new(bed.pool().keys().collect());
     peers.endpoints[first as usize].counts.in_flight = 30;
     let now = bed.now;
-    bed.pool().absorb(&peers, Some(now));
+    bed.pool().absorb(&peers, Some(now), now);
     assert_ne!(candidates(&mut bed, 5)[0], first);
     // Old news count for nothing.
-    bed.pool().absorb(&peers, Some(Time::default()));
+    bed.pool().absorb(&peers, Some(Time::default()), now);
     assert_eq!(candidates(&mut bed, 5)[0], first);
 }
 

@@ -94,7 +94,7 @@ fn other_workers_load_counts_while_it_is_fresh() {
     let mut peers = MergedPool::new(keys);
     peers.add(&Cell { endpoints, ..Cell::default() }, false);
     let now = bed.now;
-    bed.pool().absorb(&peers, Some(now));
+    bed.pool().absorb(&peers, Some(now), now);
     assert!((0..100).all(|_| bed.pick(0).unwrap()[0] == 1));
     // Service takes 10 ms as far as anybody knows: after a second nothing is left of the news.
     bed.pass(ms(1000));

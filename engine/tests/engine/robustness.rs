@@ -81,6 +81,7 @@ fn entry() -> impl proptest::strategy::Strategy<Value = CircuitEntry> {
             openings,
             permits_issued,
             probes_passed,
+            probes_slow: probes_passed / 2,
         },
     )
 }

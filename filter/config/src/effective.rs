@@ -1,9 +1,12 @@
 //! The configuration in force, defaults included, for people to read: the answer to `GET config`. It reads back as
 //! the configuration it shows, but for secrets, which it does not.
 
+use super::circuits::{FORCED, MODES, WHEN_OPEN};
 use super::units::print;
 use super::{Accepted, KeySource, Observe, PoolSettings, Role, Sticky};
-use plimsoll_engine::{EndpointConfig, KeyBound, KeyRange, NoMatch, PoolConfig, Strategy};
+use core::time::Duration;
+use plimsoll_engine::detect::WindowKind;
+use plimsoll_engine::{CircuitConfig, EndpointConfig, KeyBound, KeyRange, NoMatch, PoolCircuitConfig, Strategy};
 use serde_json::{Map, Value, json};
 
 /// In place of a secret. Long enough to be one, so that the rest reads back.
@@ -59,7 +62,8 @@ fn pool(settings: &PoolSettings) -> Value {
     );
     fields.set("candidates", pool.candidates);
     fields.set("detect_truncated", pool.detect_truncated);
-    fields.set("circuit", circuit(pool));
+    fields.set("circuit", endpoint_circuit(&pool.circuit));
+    fields.some("pool_circuit", pool.pool_circuit.as_ref().map(pool_circuit));
     fields.set("max_ejected_percent", pool.max_ejected_percent);
     fields.set("panic_threshold_percent", pool.panic_threshold_percent);
     fields.set("minimum_samples", pool.minimum_samples);
@@ -83,16 +87,44 @@ fn pool(settings: &PoolSettings) -> Value {
     Value::Object(fields.0)
 }
 
-fn circuit(pool: &PoolConfig) -> Value {
-    let circuit = &pool.circuit;
-    json!({
-        "consecutive_failures": circuit.consecutive_failures,
-        "open_for": print(circuit.open_for),
-        "open_for_max": print(circuit.open_for_max),
-        "backoff": circuit.backoff,
-        "half_open_permits": circuit.half_open_permits,
-        "half_open_max": print(circuit.half_open_max),
-    })
+fn circuit(config: &CircuitConfig) -> Fields {
+    let mut fields = Fields(Map::new());
+    if let Some(rates) = &config.rates {
+        fields.set("failure_rate_percent", rates.limits.failure_percent);
+        fields.set("slow_rate_percent", rates.limits.slow_percent);
+        fields.some("slow_call_duration", rates.slow_above.map(print));
+        fields.set("minimum_calls", rates.minimum_calls);
+        match rates.window {
+            WindowKind::Calls(calls) => fields.set("window", calls),
+            WindowKind::Seconds(seconds) => fields.set("window", print(Duration::from_secs(u64::from(seconds)))),
+        }
+    }
+    fields.set("mode", name_of(&MODES, config.mode));
+    fields.set("open_for", print(config.open_for));
+    fields.set("open_for_max", print(config.open_for_max));
+    fields.set("backoff", config.backoff);
+    fields.set("half_open_permits", config.half_open_permits);
+    fields.set("half_open_max", print(config.half_open_max));
+    fields
+}
+
+fn endpoint_circuit(config: &CircuitConfig) -> Value {
+    let mut fields = circuit(config);
+    fields.set("consecutive_failures", config.consecutive_failures);
+    fields.set("outliers", config.outliers);
+    fields.set("relative", config.relative);
+    Value::Object(fields.0)
+}
+
+fn pool_circuit(config: &PoolCircuitConfig) -> Value {
+    let mut fields = circuit(&config.circuit);
+    fields.set("when_open", name_of(&WHEN_OPEN, config.when_open));
+    Value::Object(fields.0)
+}
+
+/// The name by which a value is written.
+fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+    names.iter().find(|(_, named)| *named == value).map_or("", |(name, _)| name)
 }
 
 fn endpoint(endpoint: &EndpointConfig) -> Value {
@@ -103,6 +135,7 @@ fn endpoint(endpoint: &EndpointConfig) -> Value {
     fields.some("zone", endpoint.zone.as_deref());
     fields.set("tier", endpoint.tier);
     fields.set("draining", endpoint.draining);
+    fields.set("circuit", name_of(&FORCED, endpoint.circuit));
     if !endpoint.metadata.is_empty() {
         let mut metadata = Fields(Map::new());
         endpoint.metadata.iter().for_each(|(key, value)| metadata.set(key, value.as_str()));

@@ -1,5 +1,6 @@
 //! The endpoints of a pool.
 
+use super::circuits;
 use super::node::{Node, Object};
 use super::validate::{non_empty, unique};
 use core::net::SocketAddr;
@@ -18,7 +19,7 @@ pub(super) fn read(node: &Node) -> Result<Vec<EndpointConfig>, String> {
     let mut keys = BTreeSet::new();
     let mut accepted = Vec::with_capacity(list.len());
     for node in &list {
-        let endpoint = node.object(&["address", "id", "weight", "zone", "tier", "draining", "metadata"])?;
+        let endpoint = node.object(&["address", "id", "weight", "zone", "tier", "draining", "circuit", "metadata"])?;
         let address = address(&endpoint)?;
         if !keys.insert(address_key(address.as_bytes())) {
             return Err(format!("{}: {address:?} is there twice", endpoint.at("address")));
@@ -30,6 +31,7 @@ pub(super) fn read(node: &Node) -> Result<Vec<EndpointConfig>, String> {
             zone: endpoint.or("zone", None, |node| non_empty(node).map(|zone| Some(zone.to_owned())))?,
             tier: endpoint.or("tier", defaults.tier, |node| node.whole(0..=MAX_TIER))?,
             draining: endpoint.or("draining", defaults.draining, Node::flag)?,
+            circuit: endpoint.or("circuit", defaults.circuit, |node| node.choice(&circuits::FORCED))?,
             metadata: endpoint.or("metadata", Vec::new(), metadata)?,
             address,
         });

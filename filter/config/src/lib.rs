@@ -14,6 +14,7 @@
     )
 )]
 
+mod circuits;
 mod effective;
 mod endpoints;
 mod keys;

@@ -2,7 +2,7 @@
 //! engine's own `Default`s, where each stands with its reason.
 
 use super::node::{Node, Object};
-use super::{Accepted, Observe, PoolSettings, Role, endpoints, keys, sessions};
+use super::{Accepted, Observe, PoolSettings, Role, circuits, endpoints, keys, sessions};
 use core::time::Duration;
 use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig, Strategy};
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub(super) fn accept(value: &Value) -> Result<Accepted, String> {
     Ok(Accepted { role, tick, pools, generation: 0 })
 }
 
-const POOL_KEYS: [&str; 22] = [
+const POOL_KEYS: [&str; 23] = [
     "name",
     "cluster",
     "strategy",
@@ -55,6 +55,7 @@ const POOL_KEYS: [&str; 22] = [
     "detect_truncated",
     "endpoints",
     "circuit",
+    "pool_circuit",
     "max_ejected_percent",
     "panic_threshold_percent",
     "minimum_samples",
@@ -111,7 +112,8 @@ fn engine(pool: &Object, endpoints: Vec<EndpointConfig>) -> Result<PoolConfig, S
             node.whole(1..=MAX_CANDIDATES as u32).map(|count| count as usize)
         })?,
         detect_truncated: pool.or("detect_truncated", defaults.detect_truncated, Node::flag)?,
-        circuit: pool.or("circuit", CircuitConfig::default(), circuit)?,
+        circuit: pool.or("circuit", CircuitConfig::default(), circuits::of_endpoints)?,
+        pool_circuit: pool.or("pool_circuit", None, circuits::of_pool)?,
         max_ejected_percent: percent("max_ejected_percent", defaults.max_ejected_percent)?,
         panic_threshold_percent: percent("panic_threshold_percent", defaults.panic_threshold_percent)?,
         minimum_samples: pool.or("minimum_samples", defaults.minimum_samples, |node| node.whole(1..=1_000_000))?,
@@ -157,30 +159,6 @@ pub(super) fn header_name(node: &Node) -> Result<String, String> {
         return Err(node.error("is not the name of a header: 1 to 128 letters, digits or !#$%&'*+-.^_`|~"));
     }
     Ok(name.to_ascii_lowercase())
-}
-
-fn circuit(node: &Node) -> Result<CircuitConfig, String> {
-    let circuit = node.object(&[
-        "consecutive_failures",
-        "open_for",
-        "open_for_max",
-        "backoff",
-        "half_open_permits",
-        "half_open_max",
-    ])?;
-    let defaults = CircuitConfig::default();
-    let time = Duration::from_millis(100)..=Duration::from_secs(3600);
-    let open_for = circuit.or("open_for", defaults.open_for, |node| node.duration(time.clone()))?;
-    let longer = open_for..=Duration::from_secs(86_400);
-    Ok(CircuitConfig {
-        consecutive_failures: circuit
-            .or("consecutive_failures", defaults.consecutive_failures, |node| node.whole(1..=1000))?,
-        open_for,
-        open_for_max: circuit.or("open_for_max", defaults.open_for_max.max(open_for), |node| node.duration(longer))?,
-        backoff: circuit.or("backoff", defaults.backoff, |node| node.number(1.0..=10.0))?,
-        half_open_permits: circuit.or("half_open_permits", defaults.half_open_permits, |node| node.whole(1..=100))?,
-        half_open_max: circuit.or("half_open_max", defaults.half_open_max, |node| node.duration(time))?,
-    })
 }
 
 pub(super) fn unique<'a>(values: impl Iterator<Item = &'a str>, at: &str, key: &str) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use crate::shared;
 use crate::tick::STALE_TICKS;
 use crate::vm;
-use plimsoll_engine::{PoolConfig, Sample, Stage, middle_us, score};
+use plimsoll_engine::{CircuitConfig, POOL_KEY, PoolConfig, Sample, Stage, middle_us, score};
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
 use plimsoll_snapshot::events::EventLog;
@@ -98,7 +98,7 @@ impl Reader {
             else {
                 continue;
             };
-            let circuit = circuits.get(*key).map(|entry| view(entry, config)).unwrap_or_default();
+            let circuit = circuits.get(*key).map(|entry| view(entry, &config.circuit)).unwrap_or_default();
             let score = score(sample, middle, config.minimum_samples);
             endpoints.push(Endpoint {
                 id: configured.id.clone(),
@@ -112,6 +112,8 @@ impl Reader {
                 requests: merged.counts.requests,
                 failures: merged.counts.failures,
                 slow: merged.counts.slow,
+                overloads: merged.counts.overloads,
+                ignored: merged.counts.ignored,
                 consecutive_failures: merged.counts.consecutive_failures,
                 latency_ms: merged.sketch.as_ref().and_then(CoarseSketch::latency_ms),
                 last_transition: self.last_transition(&config.name, &configured.address),
@@ -124,6 +126,10 @@ impl Reader {
             cluster: config.cluster.clone(),
             strategy: config.strategy.name().to_owned(),
             score: mean_score(&endpoints),
+            circuit: config
+                .pool_circuit
+                .as_ref()
+                .map(|pool| circuits.get(POOL_KEY).map(|entry| view(entry, &pool.circuit)).unwrap_or_default()),
             panic: known.panic,
             picks: merged.picks,
             refused: merged.refused,
@@ -143,14 +149,14 @@ impl Reader {
     }
 }
 
-fn view(entry: &CircuitEntry, config: &PoolConfig) -> Circuit {
+fn view(entry: &CircuitEntry, circuit: &CircuitConfig) -> Circuit {
     let half_open = entry.state == CircuitState::HalfOpen;
     Circuit {
         state: entry.state,
         generation: entry.generation,
         openings: entry.openings,
-        until_ms: (entry.state != CircuitState::Closed).then_some(entry.until_ms),
-        permits_left: half_open.then(|| config.circuit.half_open_permits.saturating_sub(entry.permits_issued)),
+        until_ms: (half_open || entry.state == CircuitState::Open).then_some(entry.until_ms),
+        permits_left: half_open.then(|| circuit.half_open_permits.saturating_sub(entry.permits_issued)),
     }
 }
 

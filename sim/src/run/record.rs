@@ -227,6 +227,8 @@ fn code(outcome: Outcome) -> u64 {
         Outcome::Failed(FailureKind::Reset) => 5,
         Outcome::Failed(FailureKind::Timeout) => 6,
         Outcome::Failed(FailureKind::Truncated) => 7,
+        // Kinds that no scenario has.
+        Outcome::Failed(FailureKind::ConnectTimeout | FailureKind::Protocol | FailureKind::Grpc) => 8,
     }
 }
 
@@ -235,8 +237,12 @@ fn count(outcomes: &mut Outcomes, outcome: Outcome) {
         Outcome::Ok => &mut outcomes.ok,
         Outcome::Refused => &mut outcomes.refused,
         Outcome::Throttled => &mut outcomes.throttled,
-        Outcome::Failed(FailureKind::Status | FailureKind::Truncated) => &mut outcomes.status,
-        Outcome::Failed(FailureKind::Connect | FailureKind::Reset) => &mut outcomes.connect,
+        Outcome::Failed(FailureKind::Status | FailureKind::Truncated | FailureKind::Protocol | FailureKind::Grpc) => {
+            &mut outcomes.status
+        }
+        Outcome::Failed(FailureKind::Connect | FailureKind::ConnectTimeout | FailureKind::Reset) => {
+            &mut outcomes.connect
+        }
         Outcome::Failed(FailureKind::Timeout) => &mut outcomes.timeout,
     };
     *slot += 1;

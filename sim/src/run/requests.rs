@@ -211,8 +211,10 @@ impl Run<'_> {
     fn try_again(&mut self, slot: u32, kind: FailureKind) -> bool {
         let client = &self.scenario.client;
         let wanted = match kind {
-            FailureKind::Status | FailureKind::Truncated => client.retry_on.status,
-            FailureKind::Connect | FailureKind::Reset => client.retry_on.connect,
+            FailureKind::Status | FailureKind::Truncated | FailureKind::Protocol | FailureKind::Grpc => {
+                client.retry_on.status
+            }
+            FailureKind::Connect | FailureKind::ConnectTimeout | FailureKind::Reset => client.retry_on.connect,
             FailureKind::Timeout => client.retry_on.timeout,
         };
         let attempts = self.requests.get(slot).attempts;

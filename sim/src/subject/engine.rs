@@ -129,7 +129,7 @@ impl Fleet {
             let at = Time::from_millis(cell.at_ms);
             oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
         }
-        self.workers[number].pool.absorb(&sum, oldest);
+        self.workers[number].pool.absorb(&sum, oldest, now);
     }
 
     fn settle_circuits(&mut self, number: usize, now: Time) {

@@ -1,0 +1,123 @@
+//! All that detectors know of one endpoint: of this worker's own results, taken in at once, and of the other workers',
+//! taken in on the tick. Results of an older generation, and those while the circuit is not closed, never get here.
+
+use crate::detect::{Counts, Excursion, Steps, Totals, Usual, Window};
+use crate::time::Time;
+use alloc::{boxed::Box, string::String, vec::Vec};
+use plimsoll_snapshot::cell::Heard;
+
+/// How many traces of bad attempts are kept.
+const TRACES: usize = 3;
+/// A sum of evidence above this makes an endpoint suspicious: more than one hit.
+const SUSPICIOUS: f32 = 3.5;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Detectors {
+    /// This worker's own results, to publish.
+    pub(crate) own: Heard,
+    /// The sum of the other workers' when it was last read.
+    pub(crate) peers: Option<Heard>,
+    /// All of them, in the order heard.
+    pub(crate) all: Heard,
+    pub(crate) failing: Excursion,
+    pub(crate) slowing: Excursion,
+    /// How often it is slow on other days.
+    pub(crate) usual: Usual,
+    /// What a slow answer and another one add; `None` before enough is known.
+    pub(crate) slow_steps: Option<Steps>,
+    /// When the present run of failures began: the pool's calls and failures, and its own.
+    pub(crate) run_began: (Totals, Totals),
+    /// For rates, where they are configured.
+    pub(crate) window: Option<Box<Window>>,
+    /// What is in it.
+    pub(crate) counts: Counts,
+    /// Attempts of this worker whose answer has not begun.
+    pub(crate) waiting: u32,
+    /// Since when nothing came, while any are waiting.
+    pub(crate) quiet_since: Time,
+    traces: Traces,
+}
+
+impl Detectors {
+    /// The circuit has changed: what was seen before says nothing about it now. What is usual stays.
+    pub(crate) fn restart(&mut self) {
+        self.failing.clear();
+        self.slowing.clear();
+        self.window = None;
+        self.counts = Counts::default();
+        self.traces = Traces::default();
+    }
+
+    /// More results like the last ones would be an alarm.
+    pub(crate) fn is_suspicious(&self) -> bool {
+        self.failing.sum() > SUSPICIOUS || self.slowing.sum() > SUSPICIOUS
+    }
+
+    /// A bad attempt had this trace.
+    pub(crate) fn keep_trace(&mut self, trace: Option<u128>) {
+        if let Some(trace) = trace {
+            self.traces.keep(trace);
+        }
+    }
+
+    /// The traces kept, in hexadecimal, the latest first.
+    pub(crate) fn trace_ids(&self) -> Vec<String> {
+        self.traces
+            .0
+            .as_deref()
+            .map(|traces| traces.iter().flatten().map(|trace| hexadecimal(*trace)).collect())
+            .unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Traces(Option<Box<[Option<u128>; TRACES]>>);
+
+impl Traces {
+    fn keep(&mut self, trace: u128) {
+        let traces = self.0.get_or_insert_default();
+        traces.rotate_right(1);
+        if let Some(first) = traces.first_mut() {
+            *first = Some(trace);
+        }
+    }
+}
+
+fn hexadecimal(trace: u128) -> String {
+    let digit = |shift: u32| char::from_digit((trace >> shift) as u32 & 15, 16).unwrap_or('0');
+    (0..u128::BITS).step_by(4).rev().map(digit).collect()
+}
+
+/// Calls and failures.
+pub(crate) fn failures(heard: &Heard) -> Totals {
+    Totals { calls: heard.calls, hits: heard.failures }
+}
+
+/// Answers and slow ones.
+pub(crate) fn slow_answers(heard: &Heard) -> Totals {
+    Totals { calls: heard.calls.saturating_sub(heard.failures), hits: heard.slow }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn the_last_three_traces_are_kept_as_they_are_written_in_headers() {
+        let mut detectors = Detectors::default();
+        assert!(detectors.trace_ids().is_empty());
+        for trace in [1, 2, 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, 4] {
+            detectors.keep_trace(Some(trace));
+        }
+        let want = [
+            "00000000000000000000000000000004",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+            "00000000000000000000000000000002",
+        ];
+        assert_eq!(detectors.trace_ids(), want);
+        detectors.restart();
+        assert_eq!(detectors.trace_ids(), vec![String::new(); 0]);
+    }
+}

@@ -1,0 +1,363 @@
+//! From results to alarms. Each worker feeds its detectors with all workers' results: its own at once, the others' on
+//! the tick, from the cumulative counts in their cells. So all come to the same verdict within a tick of each other, and
+//! the first to write it down is the one that counts.
+//!
+//! An endpoint is compared with the others of the pool, in the same time: see [`crate::detect::Excursion`]. The same
+//! holds for failures in a row and for rates, unless configured otherwise.
+
+use super::Pool;
+use crate::config::CircuitMode;
+use crate::detect::{Alarm, Call, Counts, Kind, Rates, Steps, Totals, Verdict, Window, threshold};
+use crate::detectors::{failures, slow_answers};
+use crate::endpoint::LocalCircuit;
+use crate::evidence::Evidence;
+use crate::score::Sample;
+use crate::time::Time;
+use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
+use plimsoll_snapshot::cell::Heard;
+use plimsoll_snapshot::merge::MergedPool;
+use plimsoll_snapshot::{CircuitState, Reason, Signal};
+
+/// Results of an endpoint between false alarms that are wanted, by the theory's bound: a pool at 1,000 requests a second
+/// has one in a day, and because the bound is some 16 times too low, one in weeks. With the 600 that make the threshold 11
+/// in a pool of 100, a healthy pool of ten lost an endpoint each 20 minutes.
+const WANTED_RUN: f64 = 1e8;
+/// For slow answers this part of that threshold does the same: the usual share counts as half as much again, so that the
+/// sum falls faster while nothing is wrong.
+const SLOWNESS_PART: f32 = 0.62;
+/// Waiting attempts below which silence says nothing.
+const SILENT_ATTEMPTS: u32 = 3;
+/// An endpoint is silent if nothing came for this many times the pool's 99.9th percentile …
+const SILENT_TIMES: u32 = 2;
+/// … and this.
+const SILENT_MARGIN: Duration = Duration::from_millis(50);
+/// Share of failures that k failures in a row are meant for.
+const RUN_MEANT_FOR: f64 = 0.01;
+/// How many times more often than the others an endpoint has to fail, or be slow, before a rate is its own fault.
+const RATE_STANDS_OUT: f64 = 2.0;
+
+/// The pool's levels, against which its endpoints are judged.
+#[derive(Clone, Debug)]
+pub(super) struct Levels {
+    /// Everything heard of all endpoints.
+    pub(super) all: Heard,
+    /// Which other workers' counts were last added up.
+    who: u64,
+    /// Usual share of failures among those that are not the worst.
+    failing: f64,
+    failing_steps: Steps,
+    /// Sum of evidence that is an alarm.
+    threshold: f32,
+    /// 99.9th percentile of the answers.
+    longest: Option<Duration>,
+    /// When the last answer came, from anywhere.
+    answered: Time,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        let failing_steps = Steps::against(Kind::Failure, 0.0);
+        Self {
+            all: Heard::default(),
+            who: 0,
+            failing: 0.0,
+            failing_steps,
+            threshold: 0.0,
+            longest: None,
+            answered: Time::default(),
+        }
+    }
+}
+
+impl Levels {
+    /// The pool has so many endpoints now.
+    pub(super) fn resize(&mut self, endpoints: usize) {
+        self.threshold = threshold(WANTED_RUN, endpoints) as f32;
+    }
+
+    /// The clock was set back.
+    pub(super) fn set_back(&mut self, now: Time) {
+        self.answered = self.answered.min(now);
+    }
+}
+
+/// One result as detectors take it.
+pub(super) fn heard(call: Call) -> Heard {
+    Heard {
+        calls: 1,
+        failures: u64::from(call.failed),
+        slow: u64::from(call.slow && !call.failed),
+        slow_failures: u64::from(call.slow && call.failed),
+    }
+}
+
+impl Pool {
+    /// This worker's own result, of the present generation, while the circuit is closed.
+    pub(super) fn hear_own(&mut self, position: usize, call: Call, now: Time) {
+        let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
+        if !call.failed && hot.failures_in_row > 0 {
+            hot.failures_in_row = 0;
+            self.suspects.remove(position as u32);
+        } else if call.failed {
+            if hot.failures_in_row == 0 {
+                cold.detectors.run_began = (failures(&self.levels.all), failures(&cold.detectors.all));
+            }
+            hot.failures_in_row = hot.failures_in_row.saturating_add(1);
+            let row = hot.failures_in_row;
+            self.suspects.add(position as u32, now, row);
+        }
+        let heard = heard(call);
+        cold.detectors.own.add(&heard);
+        self.hear(position, &heard, now);
+        if call.failed || call.slow {
+            self.judge(position, now);
+        }
+    }
+
+    /// What the other workers have heard since the last time.
+    pub(super) fn hear_others(&mut self, peers: &MergedPool, now: Time) {
+        // Of another set of workers the sums say nothing about what came since: it begins anew from here.
+        let same = core::mem::replace(&mut self.levels.who, peers.who) == peers.who;
+        for (position, merged) in peers.endpoints.iter().enumerate() {
+            let Some(cold) = self.cold.get_mut(position).filter(|cold| cold.key == merged.counts.key) else { continue };
+            let before = cold.detectors.peers.replace(merged.counts.heard);
+            let more = before.filter(|_| same).and_then(|before| merged.counts.heard.since(&before));
+            let Some(more) = more.filter(|more| more.calls > 0) else { continue };
+            cold.detectors.quiet_since = now;
+            self.levels.answered = now;
+            let closed = LocalCircuit::Shared(CircuitState::Closed);
+            if self.hot.get(position).is_some_and(|hot| hot.circuit == closed) {
+                self.hear(position, &more, now);
+                self.judge(position, now);
+            }
+        }
+    }
+
+    fn hear(&mut self, position: usize, more: &Heard, now: Time) {
+        let rates = self.config.circuit.rates;
+        let Some(cold) = self.cold.get_mut(position) else { return };
+        let detectors = &mut cold.detectors;
+        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let (calls, failed) = (small(more.calls), small(more.failures));
+        let (answers, slow) = (calls.saturating_sub(failed), small(more.slow));
+        detectors.failing.observe(calls, failed, self.levels.failing_steps, failures(&self.levels.all));
+        if let Some(steps) = detectors.slow_steps {
+            detectors.slowing.observe(answers, slow, steps, slow_answers(&self.levels.all));
+        }
+        detectors.usual.observe(answers, slow);
+        if let Some(rates) = rates {
+            let window = detectors.window.get_or_insert_with(|| Box::new(Window::new(rates.window)));
+            detectors.counts = window.record_many(now, &counts(more));
+        }
+        detectors.all.add(more);
+        self.levels.all.add(more);
+        self.hear_of_pool(more, now);
+    }
+
+    /// Ejects the endpoint if a detector says so and the cap allows. This worker stops using it at once; the others follow
+    /// when the tick has written it down.
+    fn judge(&mut self, position: usize, now: Time) {
+        if !self.hot.get(position).is_some_and(|hot| hot.circuit == LocalCircuit::Shared(CircuitState::Closed)) {
+            return;
+        }
+        let reason = self
+            .judge_run(position)
+            .or_else(|| self.judge_excursion(position, Kind::Failure))
+            .or_else(|| self.judge_excursion(position, Kind::Slowness))
+            .or_else(|| self.judge_rates(position));
+        if let Some(reason) = reason {
+            self.open(position, reason, now);
+        }
+    }
+
+    fn open(&mut self, position: usize, mut reason: Reason, now: Time) {
+        let only_told = self.config.circuit.mode == CircuitMode::MetricsOnly;
+        let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
+        let told = |key| self.circuits.get(key).is_some_and(|entry| now.as_millis() <= entry.until_ms);
+        if only_told && told(cold.key) || !only_told && self.out >= self.config.max_ejected() {
+            return;
+        }
+        reason.trace_ids = cold.detectors.trace_ids();
+        let (key, generation) = (cold.key, hot.generation);
+        if only_told {
+            hot.failures_in_row = 0;
+            cold.detectors.restart();
+        } else {
+            self.set_local(position as u32, LocalCircuit::Opening);
+        }
+        self.suspects.remove(position as u32);
+        self.evidence.push(Evidence::Opening { key, generation, reason });
+    }
+
+    /// Failures in a row: as many as configured, and so many that it would happen as seldom by chance at the others' rate
+    /// as the configured number does at 1 %.
+    fn judge_run(&self, position: usize) -> Option<Reason> {
+        let (hot, cold) = (self.hot.get(position)?, self.cold.get(position)?);
+        let (run, wanted) = (hot.failures_in_row, self.config.circuit.consecutive_failures);
+        if wanted == 0 || run < wanted {
+            return None;
+        }
+        let (pool, own) = cold.detectors.run_began;
+        let others = others_since(pool, own, failures(&cold.detectors.all));
+        let seen = failures(&self.levels.all).share_since(&others, self.levels.failing).max(RUN_MEANT_FOR);
+        let times =
+            if self.config.circuit.relative { libm::log(RUN_MEANT_FOR) / libm::log(seen.min(0.9999)) } else { 1.0 };
+        let limit = f64::from(wanted) * times;
+        // Rounding of the quotient shall not ask for one more.
+        (f64::from(run) + 1e-6 >= limit).then(|| Reason {
+            observed: f64::from(run),
+            threshold: libm::ceil(limit - 1e-6),
+            samples: u64::from(run),
+            pool: Some(self.raw_share_since(&others)),
+            failure: cold.last_failure,
+            ..crate::circuit::reason(Signal::ConsecutiveFailures)
+        })
+    }
+
+    fn raw_share_since(&self, earlier: &Totals) -> f64 {
+        let now = failures(&self.levels.all);
+        let calls = now.calls.saturating_sub(earlier.calls);
+        now.hits.saturating_sub(earlier.hits) as f64 / calls.max(1) as f64
+    }
+
+    fn judge_excursion(&mut self, position: usize, kind: Kind) -> Option<Reason> {
+        if !self.config.circuit.outliers {
+            return None;
+        }
+        let cold = self.cold.get_mut(position)?;
+        let detectors = &mut cold.detectors;
+        let threshold = self.levels.threshold;
+        let (signal, limit, alarm) = match kind {
+            Kind::Failure => {
+                let pool = failures(&self.levels.all);
+                (Signal::Failures, threshold, detectors.failing.alarm(kind, pool, self.levels.failing, threshold))
+            }
+            Kind::Slowness => {
+                let (pool, limit) = (slow_answers(&self.levels.all), threshold * SLOWNESS_PART);
+                let usual = detectors.usual.share()?;
+                (Signal::Slowness, limit, detectors.slowing.alarm(kind, pool, usual, limit))
+            }
+        };
+        let Alarm { evidence, calls, share, others } = alarm?;
+        Some(Reason {
+            observed: evidence,
+            threshold: f64::from(limit),
+            samples: u64::from(calls),
+            share: Some(share),
+            pool: others,
+            failure: cold.last_failure.filter(|_| kind == Kind::Failure),
+            ..crate::circuit::reason(signal)
+        })
+    }
+
+    fn judge_rates(&self, position: usize) -> Option<Reason> {
+        let rates = self.config.circuit.rates.as_ref()?;
+        let cold = self.cold.get(position)?;
+        let counts = &cold.detectors.counts;
+        let Verdict::Reached { failures: failing, .. } = rates.judge(counts) else { return None };
+        let (signal, hits, limit, excursion, pool) = if failing {
+            let of = (&cold.detectors.failing, failures(&self.levels.all));
+            (Signal::FailureRate, counts.failures, rates.limits.failure_percent, of.0, of.1)
+        } else {
+            let of = (&cold.detectors.slowing, slow_answers(&self.levels.all));
+            (Signal::SlowRate, counts.slow, rates.limits.slow_percent, of.0, of.1)
+        };
+        let usual = if failing { self.levels.failing } else { 0.0 };
+        let others = pool.share_since(&excursion.others(), usual);
+        let share = f64::from(hits) / f64::from(counts.calls.max(1));
+        if self.config.circuit.relative && share < RATE_STANDS_OUT * others {
+            return None;
+        }
+        Some(Reason {
+            observed: share * 100.0,
+            threshold: f64::from(limit),
+            samples: u64::from(counts.calls),
+            pool: Some(others),
+            failure: cold.last_failure.filter(|_| failing),
+            ..crate::circuit::reason(signal)
+        })
+    }
+
+    /// Endpoints that have attempts waiting and have not answered any for longer than answers take, while others do.
+    pub(super) fn judge_silence(&mut self, now: Time) {
+        let Some(longest) = self.levels.longest.filter(|_| self.config.circuit.outliers) else { return };
+        let limit = longest.saturating_mul(SILENT_TIMES).saturating_add(SILENT_MARGIN);
+        if now.since(self.levels.answered) > longest {
+            return;
+        }
+        let silent = |(position, (hot, cold)): (usize, (&crate::endpoint::Hot, &crate::endpoint::Cold))| {
+            let quiet = now.since(cold.detectors.quiet_since);
+            let silent = hot.circuit == LocalCircuit::Shared(CircuitState::Closed)
+                && cold.detectors.waiting >= SILENT_ATTEMPTS
+                && quiet > limit;
+            silent.then_some((position, quiet, cold.detectors.waiting))
+        };
+        let silent: Vec<_> = self.hot.iter().zip(&self.cold).enumerate().filter_map(silent).collect();
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+        for (position, quiet, waiting) in silent {
+            let reason = Reason {
+                observed: millis(quiet),
+                threshold: millis(limit),
+                samples: u64::from(waiting),
+                pool: Some(millis(longest)),
+                ..crate::circuit::reason(Signal::Silence)
+            };
+            self.open(position, reason, now);
+        }
+    }
+
+    /// Once a second: what is usual for the pool and for each endpoint. `samples` are all workers' of the last seconds.
+    pub(super) fn relevel(&mut self, samples: &[Sample]) {
+        self.levels.failing = failing_but_the_worst(samples);
+        self.levels.failing_steps = Steps::against(Kind::Failure, self.levels.failing);
+        self.levels.longest = self.window.longest();
+        for cold in &mut self.cold {
+            let detectors = &mut cold.detectors;
+            detectors.usual.fade();
+            detectors.slow_steps = detectors.usual.share().map(|usual| Steps::against(Kind::Slowness, usual));
+        }
+    }
+
+    /// An answer of an attempt has begun, or it is over without any.
+    pub(super) fn note_answer(&mut self, position: usize, now: Time) {
+        if let Some(cold) = self.cold.get_mut(position) {
+            cold.detectors.waiting = cold.detectors.waiting.saturating_sub(1);
+            cold.detectors.quiet_since = now;
+        }
+        self.levels.answered = now;
+    }
+}
+
+/// Share of failures among all but the endpoint that has the most: the worst is not the measure of itself.
+fn failing_but_the_worst(samples: &[Sample]) -> f64 {
+    let rate = |failures: u64, requests: u64| if requests > 0 { failures as f64 / requests as f64 } else { 0.0 };
+    let (mut all, mut worst) = (Totals::default(), Totals::default());
+    for sample in samples {
+        all.calls = all.calls.saturating_add(sample.requests);
+        all.hits = all.hits.saturating_add(sample.failures);
+        if rate(sample.failures, sample.requests) > rate(worst.hits, worst.calls) {
+            worst = Totals { calls: sample.requests, hits: sample.failures };
+        }
+    }
+    rate(all.hits.saturating_sub(worst.hits), all.calls.saturating_sub(worst.calls)).max(Rates::default().floor)
+}
+
+/// The pool's totals then, plus what the endpoint has had since: what is more than that now, the others had.
+fn others_since(pool: Totals, own: Totals, now: Totals) -> Totals {
+    Totals {
+        calls: pool.calls.saturating_add(now.calls.saturating_sub(own.calls)),
+        hits: pool.hits.saturating_add(now.hits.saturating_sub(own.hits)),
+    }
+}
+
+/// As windows count.
+pub(super) fn counts(heard: &Heard) -> Counts {
+    let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    Counts {
+        calls: small(heard.calls),
+        failures: small(heard.failures),
+        slow: small(heard.slow.saturating_add(heard.slow_failures)),
+        slow_failures: small(heard.slow_failures),
+    }
+}

@@ -1,0 +1,133 @@
+//! When circuits open and close: of endpoints, and of a pool as a whole.
+
+use super::node::{Node, Object};
+use core::time::Duration;
+use plimsoll_engine::detect::{Limits, WindowKind};
+use plimsoll_engine::{CircuitConfig, CircuitMode, Forced, PoolCircuitConfig, RateConfig, WhenOpen};
+
+/// Keys of rates.
+const RATES: [&str; 5] = ["failure_rate_percent", "slow_rate_percent", "slow_call_duration", "minimum_calls", "window"];
+/// Keys that every circuit has.
+const TIMES: [&str; 6] = ["mode", "open_for", "open_for_max", "backoff", "half_open_permits", "half_open_max"];
+pub(super) const MODES: [(&str, CircuitMode); 2] =
+    [("enforce", CircuitMode::Enforce), ("metrics_only", CircuitMode::MetricsOnly)];
+pub(super) const FORCED: [(&str, Forced); 3] =
+    [("auto", Forced::Auto), ("forced_open", Forced::Open), ("disabled", Forced::Disabled)];
+pub(super) const WHEN_OPEN: [(&str, WhenOpen); 2] = [("refuse", WhenOpen::Refuse), ("pass", WhenOpen::Pass)];
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Sets of values that go together; single keys beside `preset` replace those of the set.
+#[derive(Clone, Copy)]
+enum Preset {
+    /// The defaults.
+    Adaptive,
+    /// Half of the last 100 calls failed, or all took longer than 2 s, 10 at least; 10 s open, 3 probes.
+    Rates,
+    /// 5 failures in a row, 60 s open, 3 probes.
+    Patient,
+    /// 10 failures in a row, 30 s open, 3 probes.
+    Tolerant,
+}
+
+const PRESETS: [(&str, Preset); 4] = [
+    ("adaptive", Preset::Adaptive),
+    ("rates", Preset::Rates),
+    ("patient", Preset::Patient),
+    ("tolerant", Preset::Tolerant),
+];
+
+impl Preset {
+    fn values(self) -> CircuitConfig {
+        let classic = |consecutive_failures, seconds| CircuitConfig {
+            consecutive_failures,
+            outliers: false,
+            relative: false,
+            backoff: 1.0,
+            open_for: Duration::from_secs(seconds),
+            ..CircuitConfig::default()
+        };
+        let slow_above = Some(Duration::from_secs(2));
+        match self {
+            Self::Adaptive => CircuitConfig::default(),
+            Self::Rates => {
+                CircuitConfig { rates: Some(RateConfig { slow_above, ..RateConfig::default() }), ..classic(0, 10) }
+            }
+            Self::Patient => classic(5, 60),
+            Self::Tolerant => classic(10, 30),
+        }
+    }
+}
+
+/// The circuits of a pool's endpoints.
+pub(super) fn of_endpoints(node: &Node) -> Result<CircuitConfig, String> {
+    let keys = ["preset", "consecutive_failures", "outliers", "relative"];
+    let circuit = node.object(&[&keys[..], &RATES, &TIMES].concat())?;
+    let preset = circuit.or("preset", Preset::Adaptive, |node| node.choice(&PRESETS))?;
+    let defaults = preset.values();
+    let accepted = CircuitConfig {
+        consecutive_failures: circuit
+            .or("consecutive_failures", defaults.consecutive_failures, |node| node.whole(0..=1000))?,
+        outliers: circuit.or("outliers", defaults.outliers, Node::flag)?,
+        relative: circuit.or("relative", defaults.relative, Node::flag)?,
+        ..defaults
+    };
+    times(&circuit, rates(&circuit, accepted)?)
+}
+
+/// The circuit of a pool.
+pub(super) fn of_pool(node: &Node) -> Result<Option<PoolCircuitConfig>, String> {
+    let circuit = node.object(&[&["when_open"][..], &RATES, &TIMES].concat())?;
+    let defaults = PoolCircuitConfig::default();
+    Ok(Some(PoolCircuitConfig {
+        when_open: circuit.or("when_open", defaults.when_open, |node| node.choice(&WHEN_OPEN))?,
+        circuit: times(&circuit, rates(&circuit, defaults.circuit)?)?,
+    }))
+}
+
+/// Rates, if any key of theirs is there or the preset has them.
+fn rates(circuit: &Object, defaults: CircuitConfig) -> Result<CircuitConfig, String> {
+    if defaults.rates.is_none() && !RATES.iter().any(|key| circuit.get(key).is_some()) {
+        return Ok(defaults);
+    }
+    let usual = defaults.rates.unwrap_or_default();
+    let percent = |key, default| circuit.or(key, default, |node| node.whole(1..=100));
+    let rates = RateConfig {
+        limits: Limits {
+            failure_percent: percent("failure_rate_percent", usual.limits.failure_percent)?,
+            slow_percent: percent("slow_rate_percent", usual.limits.slow_percent)?,
+        },
+        slow_above: circuit.or("slow_call_duration", usual.slow_above, |node| {
+            node.duration(Duration::from_millis(1)..=LONGEST).map(Some)
+        })?,
+        minimum_calls: circuit.or("minimum_calls", usual.minimum_calls, |node| node.whole(1..=1_000_000))?,
+        window: circuit.or("window", usual.window, window)?,
+    };
+    Ok(CircuitConfig { rates: Some(rates), ..defaults })
+}
+
+/// A number of calls, or a time in whole seconds.
+fn window(node: &Node) -> Result<WindowKind, String> {
+    if !node.is_text() {
+        return node.whole(1..=10_000).map(WindowKind::Calls);
+    }
+    let time = node.duration(Duration::from_secs(1)..=LONGEST)?;
+    if time.subsec_nanos() > 0 {
+        return Err(node.error("is not a whole number of seconds"));
+    }
+    Ok(WindowKind::Seconds(time.as_secs() as u32))
+}
+
+fn times(circuit: &Object, defaults: CircuitConfig) -> Result<CircuitConfig, String> {
+    let time = Duration::from_millis(100)..=LONGEST;
+    let open_for = circuit.or("open_for", defaults.open_for, |node| node.duration(time.clone()))?;
+    let longer = open_for..=Duration::from_secs(86_400);
+    Ok(CircuitConfig {
+        mode: circuit.or("mode", defaults.mode, |node| node.choice(&MODES))?,
+        open_for,
+        open_for_max: circuit.or("open_for_max", defaults.open_for_max.max(open_for), |node| node.duration(longer))?,
+        backoff: circuit.or("backoff", defaults.backoff, |node| node.number(1.0..=10.0))?,
+        half_open_permits: circuit.or("half_open_permits", defaults.half_open_permits, |node| node.whole(1..=100))?,
+        half_open_max: circuit.or("half_open_max", defaults.half_open_max, |node| node.duration(time))?,
+        ..defaults
+    })
+}

@@ -77,6 +77,7 @@ mod tests {
                     observed: 5.0,
                     threshold: 5.0,
                     samples: 5,
+                    share: None,
                     pool: None,
                     failure: None,
                     trace_ids: Vec::new(),

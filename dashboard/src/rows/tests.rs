@@ -86,6 +86,7 @@ fn the_last_transition_says_when_and_why() {
             observed: 5.0,
             threshold: 5.0,
             samples: 5,
+            share: None,
             pool: None,
             failure: Some(FailureKind::Connect),
             trace_ids: vec!["abc".into(), "def".into()],

@@ -4,10 +4,13 @@
 use crate::detect::{Counts, Excursion, Steps, Totals, Usual, Window};
 use crate::time::Time;
 use alloc::{boxed::Box, string::String, vec::Vec};
+use core::time::Duration;
 use plimsoll_snapshot::cell::Heard;
 
 /// How many traces of bad attempts are kept.
 const TRACES: usize = 3;
+/// Attempts that have to be waiting: one may be a long poll among short requests.
+const SILENT_ATTEMPTS: u32 = 3;
 /// A sum of evidence above this makes an endpoint suspicious: more than one hit.
 const SUSPICIOUS: f32 = 3.5;
 
@@ -34,7 +37,7 @@ pub(crate) struct Detectors {
     pub(crate) counts: Counts,
     /// Attempts of this worker whose answer has not begun.
     pub(crate) waiting: u32,
-    /// Since when nothing came, while any are waiting.
+    /// Since when nothing came although enough of them waited.
     pub(crate) quiet_since: Time,
     traces: Traces,
 }
@@ -47,6 +50,19 @@ impl Detectors {
         self.window = None;
         self.counts = Counts::default();
         self.traces = Traces::default();
+    }
+
+    /// One more attempt waits for its answer.
+    pub(crate) fn wait(&mut self, now: Time) {
+        self.waiting = self.waiting.saturating_add(1);
+        if self.waiting == SILENT_ATTEMPTS {
+            self.quiet_since = now;
+        }
+    }
+
+    /// How long so many attempts have all been waiting for that silence says something.
+    pub(crate) fn silent_for(&self, now: Time) -> Option<Duration> {
+        (self.waiting >= SILENT_ATTEMPTS).then(|| now.since(self.quiet_since))
     }
 
     /// More results like the last ones would be an alarm.

@@ -78,10 +78,11 @@ impl Draft<'_> {
         entry.probes_passed = entry.probes_passed.saturating_add(1);
         let wanted = self.config(entry.key).half_open_permits;
         // A well endpoint has a slow answer now and then, one that was ejected for slowness and still is slow has many.
-        if entry.probes_slow.saturating_mul(2) > wanted {
+        let most = (wanted / 2).saturating_add(1).max(2);
+        if entry.probes_slow >= most {
             let reason = Reason {
                 observed: f64::from(entry.probes_slow),
-                threshold: f64::from(wanted / 2).max(1.0),
+                threshold: f64::from(most),
                 samples: u64::from(entry.probes_passed),
                 ..reason(Signal::ProbesSlow)
             };

@@ -10,17 +10,18 @@
 //! Results of other workers come in batches, once a tick. Within a batch the order is unknown and does not count.
 
 use super::cusum::Rates;
-use core::ops::Range;
 
 /// So many calls at the pool's usual level are added to what the others did, so that a few calls do not pass for a
 /// level.
 const PRIOR_CALLS: f64 = 20.0;
 /// Slow answers: the share that counts as usual is at least this. An answer is slow above 2.5 times the pool's middle,
 /// which 8 % of all are where service times are exponential, and fewer where they vary less.
-const USUAL_SLOW: Range<f64> = 0.14..0.6;
+const USUAL_SLOW: f64 = 0.14;
 /// Slow answers: the share to be found as soon as possible is this much above the usual one. An endpoint 3 times slower
 /// has 37 to 55 %, one twice as slow up to 29 %.
 const WORSE_SLOW: f64 = 0.32;
+/// Nothing is expected to be more certain than this.
+const MOST: f64 = 0.99;
 
 /// What makes a result a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Kind {
         match self {
             Self::Failure => Rates::default().at(seen),
             Self::Slowness => {
-                let usual = seen.max(USUAL_SLOW.start).min(USUAL_SLOW.end);
+                let usual = seen.max(USUAL_SLOW).min(MOST - WORSE_SLOW);
                 (usual, usual + WORSE_SLOW)
             }
         }
@@ -205,10 +206,12 @@ impl Usual {
         }
     }
 
-    /// The share to compare with, 0 to 1; `None` before enough is known.
+    /// The share to compare with, 0 to 1; `None` before enough is known, and where the endpoint is slow so often that more
+    /// would be no news.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
-        (self.answers >= Self::LEAST).then(|| f64::from(self.slow * Self::MARGIN / self.answers))
+        let share = f64::from(self.slow * Self::MARGIN / self.answers.max(1.0));
+        (self.answers >= Self::LEAST && share < MOST - WORSE_SLOW).then_some(share)
     }
 }
 

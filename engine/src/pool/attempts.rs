@@ -110,10 +110,7 @@ impl Pool {
             cold.probing_since.get_or_insert(now);
         }
         let (key, generation) = (cold.key, hot.generation);
-        if cold.detectors.waiting == 0 {
-            cold.detectors.quiet_since = now;
-        }
-        cold.detectors.waiting = cold.detectors.waiting.saturating_add(1);
+        cold.detectors.wait(now);
         self.note_start(position, class);
         let pool_probe = self.begin_pool_probe(now).then_some(self.breaker.generation);
         Some(Attempt {

@@ -26,8 +26,6 @@ const WANTED_RUN: f64 = 1e8;
 /// For slow answers this part of that threshold does the same: the usual share counts as half as much again, so that the
 /// sum falls faster while nothing is wrong.
 const SLOWNESS_PART: f32 = 0.62;
-/// Waiting attempts below which silence says nothing.
-const SILENT_ATTEMPTS: u32 = 3;
 /// An endpoint is silent if nothing came for this many times the pool's 99.9th percentile …
 const SILENT_TIMES: u32 = 2;
 /// … and this.
@@ -287,11 +285,9 @@ impl Pool {
             return;
         }
         let silent = |(position, (hot, cold)): (usize, (&crate::endpoint::Hot, &crate::endpoint::Cold))| {
-            let quiet = now.since(cold.detectors.quiet_since);
-            let silent = hot.circuit == LocalCircuit::Shared(CircuitState::Closed)
-                && cold.detectors.waiting >= SILENT_ATTEMPTS
-                && quiet > limit;
-            silent.then_some((position, quiet, cold.detectors.waiting))
+            let quiet = cold.detectors.silent_for(now).filter(|quiet| *quiet > limit)?;
+            let closed = hot.circuit == LocalCircuit::Shared(CircuitState::Closed);
+            closed.then_some((position, quiet, cold.detectors.waiting))
         };
         let silent: Vec<_> = self.hot.iter().zip(&self.cold).enumerate().filter_map(silent).collect();
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
@@ -316,6 +312,9 @@ impl Pool {
             let detectors = &mut cold.detectors;
             detectors.usual.fade();
             detectors.slow_steps = detectors.usual.share().map(|usual| Steps::against(Kind::Slowness, usual));
+            if detectors.slow_steps.is_none() {
+                detectors.slowing.clear();
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! only a test moves.
 
 use plimsoll_engine::{
-    Attempt, Ending, EndpointConfig, Outcome, Pool, PoolConfig, Refused, Request, Rng, Strategy, Time,
+    Attempt, CircuitConfig, Ending, EndpointConfig, Outcome, Pool, PoolConfig, Refused, Request, Rng, Strategy, Time,
 };
 use plimsoll_snapshot::cell::CellEndpoint;
 use plimsoll_snapshot::circuits::Circuits;
@@ -37,6 +37,12 @@ pub(crate) fn weighted(strategy: Strategy, weights: &[u32]) -> PoolConfig {
 /// Endpoints of equal weight.
 pub(crate) fn equal(strategy: Strategy, count: usize) -> PoolConfig {
     weighted(strategy, &vec![1; count])
+}
+
+/// Only failures in a row open a circuit, whatever the others do.
+pub(crate) fn classic(config: PoolConfig) -> PoolConfig {
+    let circuit = CircuitConfig { outliers: false, relative: false, ..config.circuit };
+    PoolConfig { circuit, ..config }
 }
 
 /// What an endpoint does with an attempt: how long it takes, and how it fails if it does.

@@ -1,6 +1,6 @@
 //! From the first failure to the ejection, and the limits of ejecting: cap and panic.
 
-use crate::arrange::{Bed, TICK, equal, failing, ms, well};
+use crate::arrange::{Bed, TICK, classic, equal, failing, ms, well};
 use plimsoll_engine::{CircuitConfig, PoolConfig, Strategy};
 use plimsoll_snapshot::{CircuitState, FailureKind};
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn a_fast_failing_endpoint_is_no_sinkhole_but_out_within_half_a_second() {
 #[test]
 fn a_hanging_endpoint_gets_no_more_attempts_than_the_verdict_needs() {
     for seed in 0..20 {
-        let mut bed = Bed::new(equal(Strategy::PeakEwma, 8), 1, seed);
+        let mut bed = Bed::new(classic(equal(Strategy::PeakEwma, 8)), 1, seed);
         bed.traffic(300, ms(10), &well);
         // One failed; the others hang from now on.
         bed.attempt(0, 3, &failing(3));
@@ -66,7 +66,7 @@ fn every_strategy_ejects_at_exactly_the_threshold() {
 
 #[test]
 fn a_success_between_starts_the_count_again() {
-    let mut bed = Bed::new(equal(Strategy::RoundRobin, 4), 1, 8);
+    let mut bed = Bed::new(classic(equal(Strategy::RoundRobin, 4)), 1, 8);
     for _ in 0..10 {
         for _ in 0..4 {
             bed.attempt(0, 1, &failing(1));
@@ -93,7 +93,7 @@ fn at_most_the_configured_share_is_ejected_and_at_least_one() {
     for (percent, endpoints, most) in [(50, 8, 4), (50, 5, 2), (10, 3, 1), (1, 8, 1), (100, 4, 4), (0, 4, 0)] {
         let limits = PoolConfig { max_ejected_percent: percent, panic_threshold_percent: 0, ..PoolConfig::default() };
         let config = PoolConfig { endpoints: equal(Strategy::Random, endpoints).endpoints, ..limits };
-        let mut bed = Bed::new(config, 1, 1);
+        let mut bed = Bed::new(classic(config), 1, 1);
         assert_eq!(bed.pool().config().max_ejected(), most);
         for _ in 0..10 {
             for position in 0..endpoints as u32 {
@@ -109,7 +109,7 @@ fn at_most_the_configured_share_is_ejected_and_at_least_one() {
 
 #[test]
 fn workers_that_eject_at_once_stay_within_the_cap_together() {
-    let mut bed = Bed::new(equal(Strategy::RoundRobin, 8), 4, 1);
+    let mut bed = Bed::new(classic(equal(Strategy::RoundRobin, 8)), 4, 1);
     // Worker w ejects endpoints 2w and 2w + 1: eight in all, four are allowed.
     for worker in 0..4 {
         for position in [2 * worker as u32, 2 * worker as u32 + 1] {

@@ -54,7 +54,7 @@ fn no_strategy_gives_a_new_or_recovered_endpoint_more_than_its_step() {
         for (what, position, arrange) in [("new", 7, joined as fn(Strategy, u64) -> Bed), ("recovered", 0, recovered)] {
             let mut seen = [0.0; 5];
             let mut requests = [0.0; 5];
-            for seed in 0..5 {
+            for seed in 0..20 {
                 let mut bed = arrange(strategy, seed);
                 let mut under_way = VecDeque::new();
                 for step in 0..5 {

@@ -1,6 +1,6 @@
 //! Shares of the traffic by weight.
 
-use crate::arrange::{Bed, equal, ms, weighted, well};
+use crate::arrange::{Bed, classic, equal, ms, weighted, well};
 use plimsoll_engine::{Request, Strategy};
 use std::collections::VecDeque;
 
@@ -100,7 +100,7 @@ fn a_light_endpoint_beside_a_heavy_one_stays_light_under_load() {
 
 #[test]
 fn a_failing_share_lowers_the_weight_and_success_restores_it() {
-    let mut bed = Bed::new(equal(Strategy::RoundRobin, 4), 1, 2);
+    let mut bed = Bed::new(classic(equal(Strategy::RoundRobin, 4)), 1, 2);
     // Every second attempt on endpoint 0 fails: never five in a row.
     let turn = std::cell::Cell::new(0_u32);
     let half = |position| {

@@ -89,6 +89,9 @@ fn what_is_usual_is_learned_and_kept_without_traffic() {
     let mut usual = Usual::default();
     usual.observe(49, 10);
     assert_eq!(usual.share(), None);
+    let mut always = usual;
+    always.observe(100, 90);
+    assert_eq!(always.share(), None, "slow every day");
     usual.observe(51, 10);
     assert!((usual.share().unwrap() - 0.3).abs() < 1e-6);
     for _ in 0..1000 {

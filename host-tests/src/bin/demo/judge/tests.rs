@@ -8,8 +8,16 @@ const CLOCK: u64 = 1_000_000;
 
 fn event(endpoint: &str, at_ms: u64, from: CircuitState, to: CircuitState) -> Event {
     let signal = Signal::ConsecutiveFailures;
-    let reason =
-        Reason { signal, observed: 5.0, threshold: 5.0, samples: 5, share: None, pool: None, failure: None, trace_ids: Vec::new() };
+    let reason = Reason {
+        signal,
+        observed: 5.0,
+        threshold: 5.0,
+        samples: 5,
+        share: None,
+        pool: None,
+        failure: None,
+        trace_ids: Vec::new(),
+    };
     let transition = Transition { at_ms: CLOCK + at_ms, from, to, reason };
     Event { seq: 0, pool: "demo".into(), endpoint: endpoint.into(), address: String::new(), transition }
 }

@@ -108,7 +108,8 @@ impl Pool {
         let heard = heard(call);
         cold.detectors.own.add(&heard);
         self.hear(position, &heard, now);
-        if call.failed || call.slow {
+        // A good call may be the one that makes calls enough for a rate.
+        if call.failed || call.slow || self.config.circuit.rates.is_some() {
             self.judge(position, now);
         }
     }
@@ -268,7 +269,7 @@ impl Pool {
             return None;
         }
         Some(Reason {
-            observed: share * 100.0,
+            observed: f64::from(hits) * 100.0 / f64::from(counts.calls.max(1)),
             threshold: f64::from(limit),
             samples: u64::from(counts.calls),
             pool: Some(others),

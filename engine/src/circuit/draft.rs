@@ -264,14 +264,15 @@ impl Draft<'_> {
             let auto =
                 |position| pool.cold.get(position as usize).is_some_and(|cold| cold.config.circuit == Forced::Auto);
             if pool.position(entry.key).is_some_and(auto) {
-                self.change(
-                    CircuitEntry { openings: 1, ..entry },
-                    CircuitState::Closed,
-                    self.now_ms,
-                    reason(Signal::Operator),
-                );
+                // One that passed until now goes on as it was; one that was kept out warms up.
+                self.close(entry, u32::from(entry.state == CircuitState::ForcedOpen));
             }
         }
+    }
+
+    /// The operator's word, not that of probes.
+    fn close(&mut self, entry: CircuitEntry, openings: u32) {
+        self.change(CircuitEntry { openings, ..entry }, CircuitState::Closed, self.now_ms, reason(Signal::Operator));
     }
 
     /// An alarm that changes nothing but the generation, so that no other worker tells it again.

@@ -268,6 +268,15 @@ impl Draft<'_> {
                 self.close(entry, u32::from(entry.state == CircuitState::ForcedOpen));
             }
         }
+        // Where alarms are only told, nobody is kept out: not even by an alarm from before.
+        let of_pool = |key| key == POOL_KEY && pool.pool_circuit().is_some();
+        let known = |entry: &&CircuitEntry| of_pool(entry.key) || pool.position(entry.key).is_some();
+        let out = |entry: &&CircuitEntry| matches!(entry.state, CircuitState::Open | CircuitState::HalfOpen);
+        let told = |entry: &&CircuitEntry| self.config(entry.key).mode == CircuitMode::MetricsOnly;
+        let left = self.proposal.circuits.entries.iter().filter(out).filter(known).filter(told);
+        for entry in left.copied().collect::<Vec<_>>() {
+            self.close(entry, 1);
+        }
     }
 
     /// The operator's word, not that of probes.

@@ -47,9 +47,14 @@ impl Detectors {
     pub(crate) fn restart(&mut self) {
         self.failing.clear();
         self.slowing.clear();
+        self.replace_window();
+        self.traces = Traces::default();
+    }
+
+    /// Calls are looked at in another window from now on.
+    pub(crate) fn replace_window(&mut self) {
         self.window = None;
         self.counts = Counts::default();
-        self.traces = Traces::default();
     }
 
     /// One more attempt waits for its answer.

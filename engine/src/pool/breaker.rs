@@ -49,6 +49,11 @@ impl Default for Breaker {
 }
 
 impl Breaker {
+    /// Calls are looked at in another window from now on.
+    pub(super) fn replace_window(&mut self) {
+        (self.window, self.counts) = (None, Counts::default());
+    }
+
     /// As the shared record says.
     pub(crate) fn set(&mut self, state: CircuitState, generation: u64) {
         if self.generation != generation {

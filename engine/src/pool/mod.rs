@@ -26,7 +26,7 @@ mod rank;
 mod refresh;
 
 use crate::circuit::POOL_KEY;
-use crate::config::{EndpointConfig, Forced, PoolConfig, Strategy};
+use crate::config::{CircuitConfig, EndpointConfig, Forced, PoolConfig, Strategy};
 use crate::endpoint::{Cold, Hot, LocalCircuit};
 use crate::evidence::Evidence;
 use crate::time::Time;
@@ -140,11 +140,24 @@ impl Pool {
             self.hot.push(hot);
             self.cold.push(cold);
         }
+        self.replace_windows(&config);
         self.config = config;
         self.choice = choice::Choice::new(&self.config, &self.hot);
         // Where most are new, those that stayed could not carry what the others must not take yet.
         let few = joined.len().saturating_mul(2) <= self.hot.len();
         self.settle_in(if few { joined } else { Vec::new() });
+    }
+
+    /// Windows of another kind or length than before are begun anew.
+    fn replace_windows(&mut self, config: &PoolConfig) {
+        let window = |circuit: &CircuitConfig| circuit.rates.map(|rates| rates.window);
+        if window(&self.config.circuit) != window(&config.circuit) {
+            self.cold.iter_mut().for_each(|cold| cold.detectors.replace_window());
+        }
+        let of_pool = |config: &PoolConfig| config.pool_circuit.as_ref().and_then(|pool| window(&pool.circuit));
+        if of_pool(&self.config) != of_pool(config) {
+            self.breaker.replace_window();
+        }
     }
 
     /// The endpoints are new or have moved: brings everything up to date that names positions. `joined` came to others

@@ -37,6 +37,8 @@ pub(crate) struct Detectors {
     pub(crate) counts: Counts,
     /// Attempts of this worker whose answer has not begun.
     pub(crate) waiting: u32,
+    /// The same of the other workers, when they last published.
+    pub(crate) peers_waiting: u32,
     /// Since when nothing came although enough of them waited.
     pub(crate) quiet_since: Time,
     traces: Traces,
@@ -57,17 +59,23 @@ impl Detectors {
         self.counts = Counts::default();
     }
 
-    /// One more attempt waits for its answer.
-    pub(crate) fn wait(&mut self, now: Time) {
-        self.waiting = self.waiting.saturating_add(1);
-        if self.waiting == SILENT_ATTEMPTS {
+    /// Attempts wait for their answers: of this worker, and of the others.
+    pub(crate) fn wait(&mut self, waiting: u32, peers_waiting: u32, now: Time) {
+        let before = self.is_waited_for();
+        (self.waiting, self.peers_waiting) = (waiting, peers_waiting);
+        if !before {
             self.quiet_since = now;
         }
     }
 
-    /// How long so many attempts have all been waiting for that silence says something.
-    pub(crate) fn silent_for(&self, now: Time) -> Option<Duration> {
-        (self.waiting >= SILENT_ATTEMPTS).then(|| now.since(self.quiet_since))
+    fn is_waited_for(&self) -> bool {
+        self.waiting > 0 && self.waiting.saturating_add(self.peers_waiting) >= SILENT_ATTEMPTS
+    }
+
+    /// How long so many attempts have all been waiting for that silence says something, and how many.
+    pub(crate) fn silent_for(&self, now: Time) -> Option<(Duration, u32)> {
+        let waiting = self.waiting.saturating_add(self.peers_waiting);
+        self.is_waited_for().then(|| (now.since(self.quiet_since), waiting))
     }
 
     /// More results like the last ones would be an alarm.
@@ -110,14 +118,14 @@ fn hexadecimal(trace: u128) -> String {
     (0..u128::BITS).step_by(4).rev().map(digit).collect()
 }
 
-/// Calls and failures.
+/// As failures are added up.
 pub(crate) fn failures(heard: &Heard) -> Totals {
-    Totals { calls: heard.calls, hits: heard.failures }
+    Totals { calls: heard.calls, amount: heard.failures, marked: heard.failures }
 }
 
-/// Answers and slow ones.
+/// As slowness is added up.
 pub(crate) fn slow_answers(heard: &Heard) -> Totals {
-    Totals { calls: heard.calls.saturating_sub(heard.failures), hits: heard.slow }
+    Totals { calls: heard.calls.saturating_sub(heard.failures), amount: heard.slowness, marked: heard.slow }
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct CellEndpoint {
     pub key: u64,
     /// Attempts under way.
     pub in_flight: u32,
+    /// Those of them whose answer has not begun.
+    pub waiting: u32,
     /// Attempts finished.
     pub requests: u64,
     /// Attempts failed.
@@ -70,6 +72,9 @@ pub struct Heard {
     pub slow: u64,
     /// Slow failures among them.
     pub slow_failures: u64,
+    /// How slow the successes were, all together: for each the logarithm of the share of the pool's answers that take as
+    /// long, in hundredths; where nothing is unusual, 100 for each on average.
+    pub slowness: u64,
 }
 
 impl Heard {
@@ -81,6 +86,7 @@ impl Heard {
             failures: self.failures.checked_sub(earlier.failures)?,
             slow: self.slow.checked_sub(earlier.slow)?,
             slow_failures: self.slow_failures.checked_sub(earlier.slow_failures)?,
+            slowness: self.slowness.checked_sub(earlier.slowness)?,
         })
     }
 
@@ -90,6 +96,7 @@ impl Heard {
         self.failures = self.failures.saturating_add(more.failures);
         self.slow = self.slow.saturating_add(more.slow);
         self.slow_failures = self.slow_failures.saturating_add(more.slow_failures);
+        self.slowness = self.slowness.saturating_add(more.slowness);
     }
 }
 
@@ -108,6 +115,7 @@ impl Cell {
             writer.key(endpoint.key);
             for value in [
                 u64::from(endpoint.in_flight),
+                u64::from(endpoint.waiting),
                 endpoint.requests,
                 endpoint.failures,
                 endpoint.slow,
@@ -117,6 +125,7 @@ impl Cell {
                 endpoint.heard.failures,
                 endpoint.heard.slow,
                 endpoint.heard.slow_failures,
+                endpoint.heard.slowness,
                 u64::from(endpoint.consecutive_failures),
                 u64::from(endpoint.recent_requests),
                 u64::from(endpoint.recent_failures),
@@ -146,6 +155,7 @@ impl Cell {
                 Ok(CellEndpoint {
                     key: r.key()?,
                     in_flight: r.small()?,
+                    waiting: r.small()?,
                     requests: r.varint()?,
                     failures: r.varint()?,
                     slow: r.varint()?,
@@ -156,6 +166,7 @@ impl Cell {
                         failures: r.varint()?,
                         slow: r.varint()?,
                         slow_failures: r.varint()?,
+                        slowness: r.varint()?,
                     },
                     consecutive_failures: r.small()?,
                     recent_requests: r.small()?,
@@ -222,20 +233,27 @@ mod tests {
     use proptest::prelude::*;
 
     fn endpoint() -> impl Strategy<Value = CellEndpoint> {
-        (any::<u64>(), any::<[u32; 5]>(), any::<[u64; 10]>()).prop_map(|(key, small, large)| CellEndpoint {
+        (any::<u64>(), any::<[u32; 6]>(), any::<[u64; 11]>()).prop_map(|(key, small, large)| CellEndpoint {
             key,
             in_flight: small[0],
             consecutive_failures: small[1],
             recent_requests: small[2],
             recent_failures: small[3],
             recent_overloads: small[4],
+            waiting: small[5],
             requests: large[0],
             failures: large[1],
             slow: large[2],
             recent_latency_us: large[3],
             overloads: large[4],
             ignored: large[5],
-            heard: Heard { calls: large[6], failures: large[7], slow: large[8], slow_failures: large[9] },
+            heard: Heard {
+                calls: large[6],
+                failures: large[7],
+                slow: large[8],
+                slow_failures: large[9],
+                slowness: large[10],
+            },
         })
     }
 

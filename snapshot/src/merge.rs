@@ -70,6 +70,7 @@ impl MergedPool {
             }
             sum.heard.add(&part.heard);
             sum.in_flight = sum.in_flight.saturating_add(part.in_flight);
+            sum.waiting = sum.waiting.saturating_add(part.waiting);
             sum.consecutive_failures = sum.consecutive_failures.max(part.consecutive_failures);
             sum.recent_requests = sum.recent_requests.saturating_add(part.recent_requests);
             sum.recent_failures = sum.recent_failures.saturating_add(part.recent_failures);

@@ -112,6 +112,17 @@ impl<const K: u32> LogLinear<K> {
         self.total
     }
 
+    /// For each bucket the share of all values that are in it or above, 0 to 1; nothing without values.
+    pub fn tails(&self) -> impl Iterator<Item = f64> + '_ {
+        let total = self.total as f64;
+        let mut left = self.total;
+        self.counts.iter().filter(move |_| total > 0.0).map(move |count| {
+            let share = left as f64 / total;
+            left = left.saturating_sub(u64::from(*count));
+            share
+        })
+    }
+
     /// How many values found a full count and are missing in the percentiles.
     #[must_use]
     pub fn clipped(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! One endpoint against the others of its pool, by one kind of result: a cumulative sum (see [`super::Cusum`]) that
+//! One endpoint against the others of its pool, by failures or by slowness: a cumulative sum (see [`super::Cusum`]) that
 //! remembers what it rests on, and a second look before it becomes an alarm.
 //!
 //! The sum runs against the pool's level of the last seconds, which is late when all endpoints get worse at once: then
@@ -11,77 +11,103 @@
 
 use super::cusum::Rates;
 
-/// So many calls at the pool's usual level are added to what the others did, so that a few calls do not pass for a
-/// level.
+/// So many calls at the usual level are added to what the others did, so that a few calls do not pass for a level.
 const PRIOR_CALLS: f64 = 20.0;
-/// Slow answers: the share that counts as usual is at least this. An answer is slow above 2.5 times the pool's middle,
-/// which 8 % of all are where service times are exponential, and fewer where they vary less.
-const USUAL_SLOW: f64 = 0.14;
-/// Slow answers: the share to be found as soon as possible is this much above the usual one. An endpoint 3 times slower
-/// has 37 to 55 %, one twice as slow up to 29 %.
-const WORSE_SLOW: f64 = 0.32;
-/// Nothing is expected to be more certain than this.
-const MOST: f64 = 0.99;
+/// An endpoint to be found is slower in this way: scores, see [`Kind::Slowness`], of a mean 1 / 0.2. So the sum falls
+/// while answers are up to twice as slow as usual, where services are exponential, and climbs above that.
+const SLOW_SCORES: f64 = 0.2;
 
-/// What makes a result a hit.
+/// What is added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It failed.
+    /// Failures: the amount of a call is 1 or 0, and a level is a share.
     Failure,
-    /// It was slow.
+    /// Slowness: the amount of an answer is its score in hundredths, a level is a mean score. The score is −ln of the share
+    /// of all the pool's answers that take as long or longer. Whatever their distribution, scores of an endpoint like all
+    /// others are exponential with a mean of 1 (the probability integral transform), so that the evidence is the likelihood
+    /// ratio of two exponentials.
     Slowness,
 }
 
 impl Kind {
-    /// The share of hits that counts as usual, and the one to be found, where this share is what was seen.
-    #[must_use]
-    pub fn rates(self, seen: f64) -> (f64, f64) {
+    fn amount(self, level: f64) -> f64 {
         match self {
-            Self::Failure => Rates::default().at(seen),
-            Self::Slowness => {
-                let usual = seen.max(USUAL_SLOW).min(MOST - WORSE_SLOW);
-                (usual, usual + WORSE_SLOW)
-            }
+            Self::Failure => level,
+            Self::Slowness => level * 100.0,
         }
     }
 }
 
-/// What a hit and a miss add to the sum.
+/// What a call, and what its amount adds to the sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Steps {
-    hit: f32,
-    miss: f32,
+    call: f32,
+    amount: f32,
 }
 
 impl Steps {
-    /// Against this usual share of hits.
+    /// Against this usual level.
     #[must_use]
     pub fn against(kind: Kind, usual: f64) -> Self {
-        let (usual, worse) = kind.rates(usual);
-        Self { hit: libm::log(worse / usual) as f32, miss: libm::log((1.0 - worse) / (1.0 - usual)) as f32 }
+        let (call, amount) = match kind {
+            Kind::Failure => {
+                let (usual, worse) = Rates::default().at(usual);
+                let (hit, miss) = (libm::log(worse / usual), libm::log((1.0 - worse) / (1.0 - usual)));
+                (miss, hit - miss)
+            }
+            Kind::Slowness => (libm::log(SLOW_SCORES), (1.0 - SLOW_SCORES) / kind.amount(usual.max(1.0))),
+        };
+        Self { call: call as f32, amount: amount as f32 }
     }
 
-    fn sum(self, calls: u32, hits: u32) -> f32 {
-        self.hit * hits as f32 + self.miss * calls.saturating_sub(hits) as f32
+    fn sum(self, calls: u32, amount: u32) -> f32 {
+        self.call * calls as f32 + self.amount * amount as f32
     }
 }
 
-/// Calls and hits of a whole pool since some beginning.
+/// Of an endpoint or of a whole pool, since some beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// All calls.
+    /// Calls.
     pub calls: u64,
-    /// Those that were hits.
-    pub hits: u64,
+    /// Their amounts.
+    pub amount: u64,
+    /// Those of them that failed, or were slow.
+    pub marked: u64,
 }
 
 impl Totals {
-    /// Share of hits among the calls since `earlier`, with [`PRIOR_CALLS`] more at the usual share.
+    /// What came since `earlier`.
     #[must_use]
-    pub fn share_since(&self, earlier: &Self, usual: f64) -> f64 {
-        let calls = self.calls.saturating_sub(earlier.calls) as f64;
-        let hits = self.hits.saturating_sub(earlier.hits) as f64;
-        (hits + PRIOR_CALLS * usual) / (calls + PRIOR_CALLS)
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(earlier.calls),
+            amount: self.amount.saturating_sub(earlier.amount),
+            marked: self.marked.saturating_sub(earlier.marked),
+        }
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            amount: self.amount.saturating_add(other.amount),
+            marked: self.marked.saturating_add(other.marked),
+        }
+    }
+
+    /// Their level, with [`PRIOR_CALLS`] more at the usual one.
+    #[must_use]
+    pub fn level(&self, kind: Kind, usual: f64) -> f64 {
+        let amount = self.amount as f64 + kind.amount(PRIOR_CALLS * usual);
+        amount / kind.amount(self.calls as f64 + PRIOR_CALLS)
+    }
+
+    /// Share of those marked, 0 to 1; `None` without calls.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        (self.calls > 0).then(|| self.marked as f64 / self.calls as f64)
     }
 }
 
@@ -90,8 +116,7 @@ impl Totals {
 pub struct Excursion {
     sum: f32,
     /// Since the sum left zero.
-    calls: u32,
-    hits: u32,
+    own: Totals,
     /// The whole pool's when it left zero.
     began: Totals,
 }
@@ -102,26 +127,27 @@ pub struct Alarm {
     /// Logarithm of the likelihood ratio between "worse" and "as the others".
     pub evidence: f64,
     /// Calls that it rests on.
-    pub calls: u32,
-    /// Share of hits among them, 0 to 1.
+    pub calls: u64,
+    /// Share of those that failed or were slow among them, 0 to 1.
     pub share: f64,
-    /// Share of hits among the others' calls in the same time, 0 to 1; `None` if they had none.
+    /// The same among the others' calls in the same time; `None` if they had none.
     pub others: Option<f64>,
 }
 
 impl Excursion {
     /// Takes in results. `pool` is the whole pool's totals before them.
-    pub fn observe(&mut self, calls: u32, hits: u32, steps: Steps, pool: Totals) {
+    pub fn observe(&mut self, more: &Totals, steps: Steps, pool: &Totals) {
+        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let step = steps.sum(small(more.calls), small(more.amount));
         if self.sum <= 0.0 {
             // Nearly always: nothing is wrong, and nothing went wrong.
-            if hits == 0 {
+            if step <= 0.0 {
                 return;
             }
-            *self = Self { began: pool, ..Self::default() };
+            *self = Self { began: *pool, ..Self::default() };
         }
-        self.sum += steps.sum(calls, hits);
-        self.calls = self.calls.saturating_add(calls);
-        self.hits = self.hits.saturating_add(hits);
+        self.sum += step;
+        self.own = self.own.plus(more);
         if self.sum <= 0.0 {
             *self = Self::default();
         }
@@ -138,26 +164,22 @@ impl Excursion {
         *self = Self::default();
     }
 
-    /// The pool's totals when the sum left zero, plus what this endpoint has had since: what is more than that now, the
-    /// others had.
+    /// What the others had since the sum left zero, of the whole pool's totals now.
     #[must_use]
-    pub fn others(&self) -> Totals {
-        Totals {
-            calls: self.began.calls.saturating_add(u64::from(self.calls)),
-            hits: self.began.hits.saturating_add(u64::from(self.hits)),
-        }
+    pub fn others(&self, pool: &Totals) -> Totals {
+        pool.since(&self.began).since(&self.own)
     }
 
     /// An alarm, if the sum has reached the threshold and stands against what the others did meanwhile. `pool` is the
-    /// whole pool's totals now, `usual` its usual share of hits. If it does not stand, the sum goes back to what is left
-    /// of it.
-    pub fn alarm(&mut self, kind: Kind, pool: Totals, usual: f64, threshold: f32) -> Option<Alarm> {
+    /// whole pool's totals now, `usual` the usual level. If it does not stand, the sum goes back to what is left of it.
+    pub fn alarm(&mut self, kind: Kind, pool: &Totals, usual: f64, threshold: f32) -> Option<Alarm> {
         if self.sum < threshold {
             return None;
         }
-        let began = self.others();
-        let seen = pool.share_since(&began, usual).max(usual);
-        let evidence = Steps::against(kind, seen).sum(self.calls, self.hits);
+        let others = self.others(pool);
+        let level = others.level(kind, usual).max(usual);
+        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let evidence = Steps::against(kind, level).sum(small(self.own.calls), small(self.own.amount));
         if evidence < threshold {
             match evidence > 0.0 {
                 true => self.sum = threshold,
@@ -165,22 +187,22 @@ impl Excursion {
             }
             return None;
         }
-        let (calls, hits) = (pool.calls.saturating_sub(began.calls), pool.hits.saturating_sub(began.hits));
         Some(Alarm {
             evidence: f64::from(evidence),
-            calls: self.calls,
-            share: f64::from(self.hits) / f64::from(self.calls.max(1)),
-            others: (calls > 0).then(|| hits as f64 / calls as f64),
+            calls: self.own.calls,
+            share: self.own.share().unwrap_or_default(),
+            others: others.share(),
         })
     }
 }
 
-/// The share of slow answers that is usual for one endpoint: over the last minute or so of its traffic. Where machines
-/// differ, the slower ones are slow every day; what is looked for is a change.
+/// How slow is usual for one endpoint: its mean score over the last minute or so of its traffic. Where machines differ,
+/// the slower ones are slow every day; what is looked for is a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usual {
     answers: f32,
-    slow: f32,
+    /// In hundredths.
+    slowness: f32,
 }
 
 impl Usual {
@@ -188,13 +210,13 @@ impl Usual {
     const LEAST: f32 = 50.0;
     /// What is kept each second that has traffic: a time constant of a minute.
     const KEPT: f32 = 0.983;
-    /// A usual share counts as this much more: it is an estimate.
-    const MARGIN: f32 = 1.5;
+    /// A level above that of the pool counts as this much more: it is an estimate.
+    const MARGIN: f64 = 1.2;
 
-    /// Takes in answers.
-    pub fn observe(&mut self, answers: u32, slow: u32) {
+    /// Takes in answers and their scores, in hundredths.
+    pub fn observe(&mut self, answers: u64, slowness: u64) {
         self.answers += answers as f32;
-        self.slow += slow as f32;
+        self.slowness += slowness as f32;
     }
 
     /// A second has passed.
@@ -202,16 +224,15 @@ impl Usual {
         // What is known of an endpoint without traffic stays.
         if self.answers * Self::KEPT >= Self::LEAST {
             self.answers *= Self::KEPT;
-            self.slow *= Self::KEPT;
+            self.slowness *= Self::KEPT;
         }
     }
 
-    /// The share to compare with, 0 to 1; `None` before enough is known, and where the endpoint is slow so often that more
-    /// would be no news.
+    /// The level to compare with, at least 1; `None` before enough is known.
     #[must_use]
-    pub fn share(&self) -> Option<f64> {
-        let share = f64::from(self.slow * Self::MARGIN / self.answers.max(1.0));
-        (self.answers >= Self::LEAST && share < MOST - WORSE_SLOW).then_some(share)
+    pub fn level(&self) -> Option<f64> {
+        let mean = f64::from(self.slowness / self.answers.max(1.0)) / 100.0;
+        (self.answers >= Self::LEAST).then(|| (mean * Self::MARGIN).max(1.0))
     }
 }
 

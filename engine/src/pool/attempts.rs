@@ -110,7 +110,8 @@ impl Pool {
             cold.probing_since.get_or_insert(now);
         }
         let (key, generation) = (cold.key, hot.generation);
-        cold.detectors.wait(now);
+        let peers = cold.detectors.peers_waiting;
+        cold.detectors.wait(cold.detectors.waiting.saturating_add(1), peers, now);
         self.note_start(position, class);
         let pool_probe = self.begin_pool_probe(now).then_some(self.breaker.generation);
         Some(Attempt {
@@ -215,7 +216,8 @@ impl Pool {
                 if call.failed || call.slow {
                     cold.detectors.keep_trace(attempt.trace);
                 }
-                self.hear_own(position, call, now);
+                let slowness = if call.failed { 0 } else { self.window.slowness(latency) };
+                self.hear_own(position, call, slowness, now);
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Who has to be tried first, whatever the strategy says: the endpoint that the request's session sticks to, an endpoint
 //! with a probe permit, then a suspect. Probes and suspects take only requests that may go to them.
 //!
-//! A suspect is an endpoint whose last attempt failed. Where latency decides, its penalty would keep it without traffic
+//! A suspect is an endpoint whose last attempt failed, or for whose slowness there is some evidence. Where latency decides, its penalty would keep it without traffic
 //! for a minute, neither cleared nor ejected, so it is put first again at short intervals until it succeeds or its
 //! failures in a row eject it; the client is safe, because the retry goes to the next best. The alternatives were
 //! worse: a small penalty lets a fast failing endpoint win, a fast decay forgets slowness.
@@ -19,43 +19,60 @@ const VERIFY_FIRST: Duration = Duration::from_millis(10);
 /// may not be ejected costs at most 20 retries a second.
 const VERIFY_EVERY: Duration = Duration::from_millis(50);
 
-/// When to try again after so many failures in a row.
-fn verify_after(failures_in_row: u32) -> Duration {
-    let doubled = 1_u32.checked_shl(failures_in_row.saturating_sub(1)).unwrap_or(u32::MAX);
+/// Of an endpoint that is only slow, so many are tried at once: each costs a client a slow answer.
+const SLOW_AT_ONCE: u32 = 3;
+
+/// When to try again.
+fn verify_after(hot: &Hot) -> Duration {
+    if hot.failures_in_row == 0 {
+        return VERIFY_EVERY;
+    }
+    let doubled = 1_u32.checked_shl(hot.failures_in_row.saturating_sub(1)).unwrap_or(u32::MAX);
     VERIFY_FIRST.saturating_mul(doubled).min(VERIFY_EVERY)
 }
 
-/// Endpoints whose last attempt failed, waiting to be tried again.
+/// Suspects, waiting to be tried again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Suspects {
-    list: Vec<(u32, Time)>,
+    list: Vec<Suspect>,
     turn: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Suspect {
+    position: u32,
+    due: Time,
+    /// Attempts that were under way before: they began before it was suspected.
+    under_way: u32,
 }
 
 impl Suspects {
     /// Positions changed: lists anew, all due at once.
     pub(super) fn relist(&mut self, hot: &[Hot]) {
         let suspect = |(_, hot): &(usize, &Hot)| hot.failures_in_row > 0 && hot.circuit.passes();
+        let anew = |(at, _)| Suspect { position: at as u32, due: Time::default(), under_way: 0 };
         self.list.clear();
-        self.list.extend(hot.iter().enumerate().filter(suspect).map(|(at, _)| (at as u32, Time::default())));
+        self.list.extend(hot.iter().enumerate().filter(suspect).map(anew));
     }
 
-    /// It has failed, so many times in a row.
-    pub(super) fn add(&mut self, position: u32, now: Time, failures_in_row: u32) {
-        let due = now.after(verify_after(failures_in_row));
-        match self.list.iter_mut().find(|(suspect, _)| *suspect == position) {
-            Some((_, known)) => *known = due,
-            None => self.list.push((position, due)),
+    /// It has failed, or was slow, once more.
+    pub(super) fn add(&mut self, position: u32, now: Time, hot: &Hot) {
+        let due = now.after(verify_after(hot));
+        match self.list.iter_mut().find(|suspect| suspect.position == position) {
+            Some(known) => known.due = due,
+            None => self.list.push(Suspect { position, due, under_way: hot.in_flight }),
         }
     }
 
     pub(super) fn remove(&mut self, position: u32) {
-        self.list.retain(|(suspect, _)| *suspect != position);
+        if !self.list.is_empty() {
+            self.list.retain(|suspect| suspect.position != position);
+        }
     }
 
     pub(super) fn set_back(&mut self, now: Time) {
-        for (_, due) in &mut self.list {
-            *due = (*due).min(now.after(VERIFY_EVERY));
+        for suspect in &mut self.list {
+            suspect.due = suspect.due.min(now.after(VERIFY_EVERY));
         }
     }
 
@@ -69,19 +86,23 @@ impl Suspects {
         belongs: impl FnOnce(u32) -> bool,
     ) -> Option<u32> {
         self.turn = if self.turn >= self.list.len() { 0 } else { self.turn };
-        let (position, due) = self.list.get_mut(self.turn)?;
+        let suspect = self.list.get_mut(self.turn)?;
         self.turn = self.turn.saturating_add(1);
-        let endpoint = hot.get(*position as usize)?;
-        // One at least: it may have failed often enough and still be in, because the cap is full.
-        let wanted = failures_to_eject.saturating_sub(endpoint.failures_in_row).max(1);
-        let again = verify_after(endpoint.failures_in_row);
-        // Against an endpoint that hangs, no more attempts than the verdict needs.
-        let waits = now < *due || !endpoint.circuit.passes() || endpoint.in_flight >= wanted;
-        if waits || endpoint.draining || !belongs(*position) {
+        let endpoint = hot.get(suspect.position as usize)?;
+        // Against an endpoint that hangs, no more attempts than the verdict needs; one at least: it may have failed often
+        // enough and still be in, because the cap is full.
+        let wanted = match endpoint.failures_in_row {
+            0 => SLOW_AT_ONCE,
+            row => failures_to_eject.saturating_sub(row).max(1),
+        };
+        let busy = endpoint.in_flight >= wanted.saturating_add(suspect.under_way);
+        // Those from before end, and no others take their place.
+        suspect.under_way = suspect.under_way.min(endpoint.in_flight);
+        if now < suspect.due || !endpoint.circuit.passes() || busy || endpoint.draining || !belongs(suspect.position) {
             return None;
         }
-        *due = now.after(again);
-        Some(*position)
+        suspect.due = now.after(verify_after(endpoint));
+        Some(suspect.position)
     }
 }
 

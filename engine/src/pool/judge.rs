@@ -23,9 +23,10 @@ use plimsoll_snapshot::{CircuitState, Reason, Signal};
 /// has one in a day, and because the bound is some 16 times too low, one in weeks. With the 600 that make the threshold 11
 /// in a pool of 100, a healthy pool of ten lost an endpoint each 20 minutes.
 const WANTED_RUN: f64 = 1e8;
-/// For slow answers this part of that threshold does the same: the usual share counts as half as much again, so that the
-/// sum falls faster while nothing is wrong.
-const SLOWNESS_PART: f32 = 0.62;
+/// A sum of evidence for slowness above this makes an endpoint a suspect, that is tried again until it is clear what is the
+/// matter with it, see `first`: a strategy that avoids what is slow would never know. Two answers of the slowest percent
+/// do, and once in a thousand answers chance.
+const SLOW_SUSPECT: f32 = 6.0;
 /// An endpoint is silent if nothing came for this many times the pool's 99.9th percentile …
 const SILENT_TIMES: u32 = 2;
 /// … and this.
@@ -81,36 +82,40 @@ impl Levels {
 }
 
 /// One result as detectors take it.
-pub(super) fn heard(call: Call) -> Heard {
+fn heard(call: Call, slowness: u64) -> Heard {
     Heard {
         calls: 1,
         failures: u64::from(call.failed),
         slow: u64::from(call.slow && !call.failed),
         slow_failures: u64::from(call.slow && call.failed),
+        slowness,
     }
 }
 
 impl Pool {
-    /// This worker's own result, of the present generation, while the circuit is closed.
-    pub(super) fn hear_own(&mut self, position: usize, call: Call, now: Time) {
+    /// This worker's own result, of the present generation, while the circuit is closed; `slowness` is the score of a success.
+    pub(super) fn hear_own(&mut self, position: usize, call: Call, slowness: u64, now: Time) {
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
-        if !call.failed && hot.failures_in_row > 0 {
-            hot.failures_in_row = 0;
-            self.suspects.remove(position as u32);
-        } else if call.failed {
-            if hot.failures_in_row == 0 {
-                cold.detectors.run_began = (failures(&self.levels.all), failures(&cold.detectors.all));
-            }
-            hot.failures_in_row = hot.failures_in_row.saturating_add(1);
-            let row = hot.failures_in_row;
-            self.suspects.add(position as u32, now, row);
+        if call.failed && hot.failures_in_row == 0 {
+            cold.detectors.run_began = (failures(&self.levels.all), failures(&cold.detectors.all));
         }
-        let heard = heard(call);
+        hot.failures_in_row = if call.failed { hot.failures_in_row.saturating_add(1) } else { 0 };
+        let heard = heard(call, slowness);
         cold.detectors.own.add(&heard);
         self.hear(position, &heard, now);
-        // A good call may be the one that makes calls enough for a rate.
-        if call.failed || call.slow || self.config.circuit.rates.is_some() {
-            self.judge(position, now);
+        self.suspect(position, now);
+        self.judge(position, now);
+    }
+
+    /// Whether the endpoint has to be tried again on purpose.
+    fn suspect(&mut self, position: usize, now: Time) {
+        let (Some(hot), Some(cold)) = (self.hot.get(position), self.cold.get(position)) else { return };
+        // What warms up has a share that is small on purpose.
+        let slow = cold.detectors.slowing.sum() > SLOW_SUSPECT && cold.warming_since.is_none();
+        if hot.failures_in_row > 0 || slow {
+            self.suspects.add(position as u32, now, hot);
+        } else {
+            self.suspects.remove(position as u32);
         }
     }
 
@@ -122,6 +127,7 @@ impl Pool {
             let Some(cold) = self.cold.get_mut(position).filter(|cold| cold.key == merged.counts.key) else { continue };
             let before = cold.detectors.peers.replace(merged.counts.heard);
             let more = before.filter(|_| same).and_then(|before| merged.counts.heard.since(&before));
+            cold.detectors.wait(cold.detectors.waiting, merged.counts.waiting, now);
             let Some(more) = more.filter(|more| more.calls > 0) else { continue };
             cold.detectors.quiet_since = now;
             self.levels.answered = now;
@@ -137,14 +143,13 @@ impl Pool {
         let rates = self.config.circuit.rates;
         let Some(cold) = self.cold.get_mut(position) else { return };
         let detectors = &mut cold.detectors;
-        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let (calls, failed) = (small(more.calls), small(more.failures));
-        let (answers, slow) = (calls.saturating_sub(failed), small(more.slow));
-        detectors.failing.observe(calls, failed, self.levels.failing_steps, failures(&self.levels.all));
+        let all = &self.levels.all;
+        detectors.failing.observe(&failures(more), self.levels.failing_steps, &failures(all));
+        let answers = slow_answers(more);
         if let Some(steps) = detectors.slow_steps {
-            detectors.slowing.observe(answers, slow, steps, slow_answers(&self.levels.all));
+            detectors.slowing.observe(&answers, steps, &slow_answers(all));
         }
-        detectors.usual.observe(answers, slow);
+        detectors.usual.observe(answers.calls, answers.amount);
         if let Some(rates) = rates {
             let window = detectors.window.get_or_insert_with(|| Box::new(Window::new(rates.window)));
             detectors.counts = window.record_many(now, &counts(more));
@@ -197,27 +202,21 @@ impl Pool {
         if wanted == 0 || run < wanted {
             return None;
         }
-        let (pool, own) = cold.detectors.run_began;
-        let others = others_since(pool, own, failures(&cold.detectors.all));
-        let seen = failures(&self.levels.all).share_since(&others, self.levels.failing).max(RUN_MEANT_FOR);
-        let times =
-            if self.config.circuit.relative { libm::log(RUN_MEANT_FOR) / libm::log(seen.min(0.9999)) } else { 1.0 };
+        let (pool, own) = &cold.detectors.run_began;
+        let others = failures(&self.levels.all).since(pool).since(&failures(&cold.detectors.all).since(own));
+        let seen = others.level(Kind::Failure, self.levels.failing).max(RUN_MEANT_FOR);
+        let relative = self.config.circuit.relative;
+        let times = if relative { libm::log(RUN_MEANT_FOR) / libm::log(seen.min(0.9999)) } else { 1.0 };
         let limit = f64::from(wanted) * times;
         // Rounding of the quotient shall not ask for one more.
         (f64::from(run) + 1e-6 >= limit).then(|| Reason {
             observed: f64::from(run),
             threshold: libm::ceil(limit - 1e-6),
             samples: u64::from(run),
-            pool: Some(self.raw_share_since(&others)),
+            pool: others.share(),
             failure: cold.last_failure,
             ..crate::circuit::reason(Signal::ConsecutiveFailures)
         })
-    }
-
-    fn raw_share_since(&self, earlier: &Totals) -> f64 {
-        let now = failures(&self.levels.all);
-        let calls = now.calls.saturating_sub(earlier.calls);
-        now.hits.saturating_sub(earlier.hits) as f64 / calls.max(1) as f64
     }
 
     fn judge_excursion(&mut self, position: usize, kind: Kind) -> Option<Reason> {
@@ -227,22 +226,21 @@ impl Pool {
         let cold = self.cold.get_mut(position)?;
         let detectors = &mut cold.detectors;
         let threshold = self.levels.threshold;
-        let (signal, limit, alarm) = match kind {
+        let (signal, alarm) = match kind {
             Kind::Failure => {
                 let pool = failures(&self.levels.all);
-                (Signal::Failures, threshold, detectors.failing.alarm(kind, pool, self.levels.failing, threshold))
+                (Signal::Failures, detectors.failing.alarm(kind, &pool, self.levels.failing, threshold))
             }
             Kind::Slowness => {
-                let (pool, limit) = (slow_answers(&self.levels.all), threshold * SLOWNESS_PART);
-                let usual = detectors.usual.share()?;
-                (Signal::Slowness, limit, detectors.slowing.alarm(kind, pool, usual, limit))
+                let (pool, usual) = (slow_answers(&self.levels.all), detectors.usual.level()?);
+                (Signal::Slowness, detectors.slowing.alarm(kind, &pool, usual, threshold))
             }
         };
         let Alarm { evidence, calls, share, others } = alarm?;
         Some(Reason {
             observed: evidence,
-            threshold: f64::from(limit),
-            samples: u64::from(calls),
+            threshold: f64::from(threshold),
+            samples: calls,
             share: Some(share),
             pool: others,
             failure: cold.last_failure.filter(|_| kind == Kind::Failure),
@@ -253,26 +251,24 @@ impl Pool {
     fn judge_rates(&self, position: usize) -> Option<Reason> {
         let rates = self.config.circuit.rates.as_ref()?;
         let cold = self.cold.get(position)?;
-        let counts = &cold.detectors.counts;
+        let detectors = &cold.detectors;
+        let counts = &detectors.counts;
         let Verdict::Reached { failures: failing, .. } = rates.judge(counts) else { return None };
-        let (signal, hits, limit, excursion, pool) = if failing {
-            let of = (&cold.detectors.failing, failures(&self.levels.all));
-            (Signal::FailureRate, counts.failures, rates.limits.failure_percent, of.0, of.1)
+        let all = &self.levels.all;
+        let (signal, hits, limit, others) = if failing {
+            let others = detectors.failing.others(&failures(all));
+            (Signal::FailureRate, counts.failures, rates.limits.failure_percent, others)
         } else {
-            let of = (&cold.detectors.slowing, slow_answers(&self.levels.all));
-            (Signal::SlowRate, counts.slow, rates.limits.slow_percent, of.0, of.1)
+            let others = detectors.slowing.others(&slow_answers(all));
+            (Signal::SlowRate, counts.slow, rates.limits.slow_percent, others)
         };
-        let usual = if failing { self.levels.failing } else { 0.0 };
-        let others = pool.share_since(&excursion.others(), usual);
-        let share = f64::from(hits) / f64::from(counts.calls.max(1));
-        if self.config.circuit.relative && share < RATE_STANDS_OUT * others {
-            return None;
-        }
-        Some(Reason {
-            observed: f64::from(hits) * 100.0 / f64::from(counts.calls.max(1)),
+        let calls = f64::from(counts.calls.max(1));
+        let stands_out = others.share().is_none_or(|others| f64::from(hits) >= RATE_STANDS_OUT * others * calls);
+        (stands_out || !self.config.circuit.relative).then(|| Reason {
+            observed: f64::from(hits) * 100.0 / calls,
             threshold: f64::from(limit),
             samples: u64::from(counts.calls),
-            pool: Some(others),
+            pool: others.share(),
             failure: cold.last_failure.filter(|_| failing),
             ..crate::circuit::reason(signal)
         })
@@ -286,9 +282,9 @@ impl Pool {
             return;
         }
         let silent = |(position, (hot, cold)): (usize, (&crate::endpoint::Hot, &crate::endpoint::Cold))| {
-            let quiet = cold.detectors.silent_for(now).filter(|quiet| *quiet > limit)?;
+            let (quiet, waiting) = cold.detectors.silent_for(now).filter(|(quiet, _)| *quiet > limit)?;
             let closed = hot.circuit == LocalCircuit::Shared(CircuitState::Closed);
-            closed.then_some((position, quiet, cold.detectors.waiting))
+            closed.then_some((position, quiet, waiting))
         };
         let silent: Vec<_> = self.hot.iter().zip(&self.cold).enumerate().filter_map(silent).collect();
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
@@ -308,14 +304,11 @@ impl Pool {
     pub(super) fn relevel(&mut self, samples: &[Sample]) {
         self.levels.failing = failing_but_the_worst(samples);
         self.levels.failing_steps = Steps::against(Kind::Failure, self.levels.failing);
-        self.levels.longest = self.window.longest();
+        self.levels.longest = self.window.look_back();
         for cold in &mut self.cold {
             let detectors = &mut cold.detectors;
             detectors.usual.fade();
-            detectors.slow_steps = detectors.usual.share().map(|usual| Steps::against(Kind::Slowness, usual));
-            if detectors.slow_steps.is_none() {
-                detectors.slowing.clear();
-            }
+            detectors.slow_steps = detectors.usual.level().map(|usual| Steps::against(Kind::Slowness, usual));
         }
     }
 
@@ -334,21 +327,14 @@ fn failing_but_the_worst(samples: &[Sample]) -> f64 {
     let rate = |failures: u64, requests: u64| if requests > 0 { failures as f64 / requests as f64 } else { 0.0 };
     let (mut all, mut worst) = (Totals::default(), Totals::default());
     for sample in samples {
-        all.calls = all.calls.saturating_add(sample.requests);
-        all.hits = all.hits.saturating_add(sample.failures);
-        if rate(sample.failures, sample.requests) > rate(worst.hits, worst.calls) {
-            worst = Totals { calls: sample.requests, hits: sample.failures };
+        let one = Totals { calls: sample.requests, amount: sample.failures, marked: 0 };
+        all = all.plus(&one);
+        if rate(one.amount, one.calls) > rate(worst.amount, worst.calls) {
+            worst = one;
         }
     }
-    rate(all.hits.saturating_sub(worst.hits), all.calls.saturating_sub(worst.calls)).max(Rates::default().floor)
-}
-
-/// The pool's totals then, plus what the endpoint has had since: what is more than that now, the others had.
-fn others_since(pool: Totals, own: Totals, now: Totals) -> Totals {
-    Totals {
-        calls: pool.calls.saturating_add(now.calls.saturating_sub(own.calls)),
-        hits: pool.hits.saturating_add(now.hits.saturating_sub(own.hits)),
-    }
+    let rest = all.since(&worst);
+    rate(rest.amount, rest.calls).max(Rates::default().floor)
 }
 
 /// As windows count.

@@ -14,7 +14,7 @@ use core::time::Duration;
 use plimsoll_snapshot::CircuitState;
 use plimsoll_snapshot::cell::CellEndpoint;
 use plimsoll_snapshot::merge::MergedPool;
-use plimsoll_snapshot::sketch::{CompactSketch, Sketch};
+use plimsoll_snapshot::sketch::{CompactSketch, Sketch, bucket};
 
 /// How often scores are turned into weights: often enough to react, seldom enough that tables are not rebuilt on
 /// every tick.
@@ -41,8 +41,10 @@ const WORTHLESS: f32 = 0.05;
 /// by the means of all workers, so that all agree. Where services are exponential, 8 % of all answers are, and 44 % of an
 /// endpoint that takes three times as long.
 const SLOW_TIMES: f64 = 2.5;
-/// Answers below which the 99.9th percentile is not known.
-const ENOUGH_FOR_LONGEST: u64 = 100;
+/// Answers below which their distribution is not known.
+const ENOUGH_ANSWERS: u64 = 100;
+/// The score of an answer before that: the mean of all.
+const USUAL_SLOWNESS: u64 = 100;
 /// What an answer is thought to take before one was seen.
 const FIRST_GUESS_US: f64 = 10_000.0;
 
@@ -52,6 +54,9 @@ pub(super) struct Window {
     sketches: [Sketch; 2],
     /// Answers that take longer are slow.
     slow_above_us: Option<u32>,
+    /// By the bucket of a latency: −ln of the share of all answers that take as long or longer, in hundredths. Empty while
+    /// there were few.
+    slowness: Vec<u16>,
     /// Median of the endpoints' mean latencies.
     middle_us: Option<f64>,
     /// Mean service time over all endpoints.
@@ -77,14 +82,23 @@ impl Window {
         self.slow_above_us.is_some_and(|limit| micros(latency) > limit)
     }
 
-    /// 99.9th percentile of the answers of the last 5 to 10 s; `None` while there are few.
-    pub(super) fn longest(&self) -> Option<Duration> {
+    /// See [`crate::detect::Kind::Slowness`].
+    pub(super) fn slowness(&self, latency: Duration) -> u64 {
+        let score = self.slowness.get(bucket::<4>(micros(latency))).or(self.slowness.last());
+        score.map_or(USUAL_SLOWNESS, |score| u64::from(*score))
+    }
+
+    /// Brings up to date what the answers of the last 5 to 10 s say. Returns their 99.9th percentile, if there are enough.
+    pub(super) fn look_back(&mut self) -> Option<Duration> {
         let [now, before] = &self.sketches;
-        if now.total().saturating_add(before.total()) < ENOUGH_FOR_LONGEST {
+        if now.total().saturating_add(before.total()) < ENOUGH_ANSWERS {
             return None;
         }
         let mut both = now.clone();
         both.merge(before);
+        let least = 1.0 / both.total() as f64;
+        self.slowness.clear();
+        self.slowness.extend(both.tails().map(|share| (libm::log(share.max(least)) * -100.0) as u16));
         both.quantile(0.999).map(|micros| Duration::from_micros(micros as u64))
     }
 
@@ -252,6 +266,7 @@ impl Pool {
             CellEndpoint {
                 key: cold.key,
                 in_flight: hot.in_flight,
+                waiting: cold.detectors.waiting,
                 requests: cold.requests,
                 failures: cold.failures,
                 slow: cold.slow,

@@ -131,7 +131,6 @@ pub(crate) fn slow_answers(heard: &Heard) -> Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
 
     #[test]
     fn the_last_three_traces_are_kept_as_they_are_written_in_headers() {
@@ -147,6 +146,6 @@ mod tests {
         ];
         assert_eq!(detectors.trace_ids(), want);
         detectors.restart();
-        assert_eq!(detectors.trace_ids(), vec![String::new(); 0]);
+        assert_eq!(detectors.trace_ids(), Vec::<String>::new());
     }
 }

@@ -116,7 +116,7 @@ impl CountWindow {
         let taken = calls.min(size);
         // So that any part of them has its share of failures and of slow ones.
         let spread = |count: u32, index: u64| {
-            let upto = |index: u64| index.saturating_mul(u64::from(count)) / calls;
+            let upto = |index: u64| index.saturating_mul(u64::from(count)).checked_div(calls);
             upto(index.saturating_add(1)) > upto(index)
         };
         let first = calls.saturating_sub(taken);

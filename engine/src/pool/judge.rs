@@ -102,7 +102,8 @@ impl Pool {
         hot.failures_in_row = if call.failed { hot.failures_in_row.saturating_add(1) } else { 0 };
         let heard = heard(call, slowness);
         cold.detectors.own.add(&heard);
-        self.hear(position, &heard, now);
+        let before = self.levels.all;
+        self.hear(position, &heard, &before, now);
         self.suspect(position, now);
         self.judge(position, now);
     }
@@ -123,31 +124,38 @@ impl Pool {
     pub(super) fn hear_others(&mut self, peers: &MergedPool, now: Time) {
         // Of another set of workers the sums say nothing about what came since: it begins anew from here.
         let same = core::mem::replace(&mut self.levels.who, peers.who) == peers.who;
+        // What all endpoints did in this tick is of the same time. Heard and judged one by one, the last of them would have
+        // begun after the others, with nobody to compare with: a shared outage ejected endpoints from the end of the list.
+        let before = self.levels.all;
+        let mut news = Vec::new();
+        let closed = LocalCircuit::Shared(CircuitState::Closed);
         for (position, merged) in peers.endpoints.iter().enumerate() {
             let Some(cold) = self.cold.get_mut(position).filter(|cold| cold.key == merged.counts.key) else { continue };
-            let before = cold.detectors.peers.replace(merged.counts.heard);
-            let more = before.filter(|_| same).and_then(|before| merged.counts.heard.since(&before));
+            let earlier = cold.detectors.peers.replace(merged.counts.heard);
+            let more = earlier.filter(|_| same).and_then(|earlier| merged.counts.heard.since(&earlier));
             cold.detectors.wait(cold.detectors.waiting, merged.counts.waiting, now);
             let Some(more) = more.filter(|more| more.calls > 0) else { continue };
             cold.detectors.quiet_since = now;
             self.levels.answered = now;
-            let closed = LocalCircuit::Shared(CircuitState::Closed);
             if self.hot.get(position).is_some_and(|hot| hot.circuit == closed) {
-                self.hear(position, &more, now);
-                self.judge(position, now);
+                self.hear(position, &more, &before, now);
+                news.push(position);
             }
+        }
+        for position in news {
+            self.judge(position, now);
         }
     }
 
-    fn hear(&mut self, position: usize, more: &Heard, now: Time) {
+    /// Takes in results of an endpoint; `before` is what was heard of all endpoints before the time that they are of.
+    fn hear(&mut self, position: usize, more: &Heard, before: &Heard, now: Time) {
         let rates = self.config.circuit.rates;
         let Some(cold) = self.cold.get_mut(position) else { return };
         let detectors = &mut cold.detectors;
-        let all = &self.levels.all;
-        detectors.failing.observe(&failures(more), self.levels.failing_steps, &failures(all));
+        detectors.failing.observe(&failures(more), self.levels.failing_steps, &failures(before));
         let answers = slow_answers(more);
         if let Some(steps) = detectors.slow_steps {
-            detectors.slowing.observe(&answers, steps, &slow_answers(all));
+            detectors.slowing.observe(&answers, steps, &slow_answers(before));
         }
         detectors.usual.observe(answers.calls, answers.amount);
         if let Some(rates) = rates {

@@ -1,0 +1,146 @@
+//! From a fault to the ejection of the endpoint that it hits. Ten endpoints at 100 requests a second each; the fault
+//! begins from second 12 to 17, see [`onset`], and the time counts to the verdict that all workers read.
+//!
+//! Under `peak_ewma` an endpoint that is slow or fails loses its traffic long before it is ejected, which is good for
+//! clients and bad for evidence; under the other two it keeps it.
+//!
+//! `--long` plays 100 seeds of everything with 1, 4 and 16 workers. The ordinary run has 40 seeds for the defaults and, for
+//! other strategies, shapes and ticks, 20 with 4 workers: there the "p99" is the slowest, which asks more.
+
+use crate::Section;
+use crate::bed::{TICK, WORKERS, ejected_after, engine, envoy_tuned, fault, onset, pool};
+use crate::claim::{Claim, Effort, Times, seconds};
+use plimsoll_engine::Strategy;
+use plimsoll_sim::{FaultKind, Scenario, Shape, Subject};
+use std::time::Duration;
+
+pub(crate) const SECTIONS: [Section; 5] = [
+    Section { name: "times, default", claims: by_default },
+    Section { name: "times, round_robin", claims: |effort| by_strategy(Strategy::RoundRobin, effort) },
+    Section { name: "times, least_request", claims: |effort| by_strategy(Strategy::LeastRequest, effort) },
+    Section { name: "times, lognormal and rarer ticks", claims: otherwise },
+    Section { name: "times, Envoy", claims: envoy },
+];
+
+/// After this long without an ejection it counts as never.
+const HORIZON: Duration = Duration::from_secs(12);
+
+/// What the simulator and the docs have by default.
+const RARE_TICK: Duration = Duration::from_millis(100);
+
+/// What goes wrong, and the longest that finding it may take.
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    kind: FaultKind,
+    /// Seconds; `None`: told only.
+    median: Option<f64>,
+    p99: Option<f64>,
+}
+
+const CASES: [Case; 7] = [
+    Case { name: "errors 50 %", kind: ERRORS_HALF, median: Some(0.5), p99: Some(1.0) },
+    Case { name: "errors 20 %", kind: ERRORS_FIFTH, median: Some(1.0), p99: None },
+    Case { name: "errors 100 %, fast", kind: ERRORS_ALL, median: Some(0.5), p99: Some(1.0) },
+    Case { name: "refusals", kind: FaultKind::Refuse, median: Some(0.2), p99: Some(0.2) },
+    Case { name: "10 × slow", kind: FaultKind::Slow { factor: 10.0 }, median: Some(1.0), p99: None },
+    Case { name: "3 × slow", kind: FaultKind::Slow { factor: 3.0 }, median: Some(5.0), p99: None },
+    Case { name: "hangs", kind: FaultKind::Hang, median: None, p99: None },
+];
+const ERRORS_HALF: FaultKind = FaultKind::Errors { share: 0.5, after: None, of_requests: false };
+const ERRORS_FIFTH: FaultKind = FaultKind::Errors { share: 0.2, after: None, of_requests: false };
+const ERRORS_ALL: FaultKind =
+    FaultKind::Errors { share: 1.0, after: Some(Duration::from_millis(1)), of_requests: false };
+
+fn scenario(kind: FaultKind, shape: &Shape, seed: u64) -> (Scenario, Duration) {
+    let from = onset(seed);
+    let scenario = Scenario { faults: vec![fault(kind, from, None)], ..pool(10, shape, from + HORIZON, seed) };
+    (scenario, from)
+}
+
+fn measure(kind: FaultKind, shape: &Shape, subject: &Subject, seeds: u64) -> Times {
+    let one = |seed| {
+        let (scenario, from) = scenario(kind, shape, seed);
+        (ejected_after(&scenario, subject, from).map(|at| at - from), seed)
+    };
+    Times::new((1..=seeds).map(one).collect())
+}
+
+fn claim(name: String, case: &Case, times: &Times) -> Claim {
+    let (median, p99) = (times.quantile(0.5), times.quantile(0.99));
+    let limits = [("median", median, case.median), ("p99", p99, case.p99)];
+    let expected: Vec<String> =
+        limits.iter().filter_map(|(name, _, limit)| Some(format!("{name} ≤ {} s", (*limit)?))).collect();
+    let holds = limits.iter().all(|(_, got, limit)| limit.is_none_or(|limit| *got <= limit));
+    let note = if holds { String::new() } else { format!("slowest with seed {}", times.worst_seed()) };
+    Claim {
+        expected: expected.join(", "),
+        holds: (!expected.is_empty()).then_some(holds),
+        note,
+        ..Claim::told(name, format!("median {}, p99 {}", seconds(median), seconds(p99)), times.count())
+    }
+}
+
+/// One worker's median and another number's may differ by two ticks: one until the counts are published, one until they
+/// are read; and by what chance leaves open in two medians.
+fn agreement(name: &str, tick: Duration, one: &Times, many: &Times) -> Claim {
+    let later = many.quantile(0.5) - one.quantile(0.5);
+    let chance = one.median_error().hypot(many.median_error());
+    let limit = 2.0 * tick.as_secs_f64();
+    Claim {
+        expected: format!("≤ {limit} s later than with one"),
+        holds: Some(later <= limit + chance),
+        note: format!("two ticks, and ± {} by chance", seconds(chance)),
+        ..Claim::told(name, format!("{later:+.3}"), many.count())
+    }
+}
+
+/// All cases under these numbers of workers.
+fn rows(strategy: Strategy, tick: Duration, shape: &Shape, effort: Effort) -> Vec<Claim> {
+    let usual = strategy == Strategy::default() && tick == TICK && *shape == Shape::Exponential;
+    let seeds = effort.pick(if usual { 40 } else { 20 }, 100);
+    let workers = if usual || effort == Effort::Long { &WORKERS[..] } else { &WORKERS[1..2] };
+    let shape_name = if *shape == Shape::Exponential { "" } else { ", lognormal" };
+    let mut claims = Vec::new();
+    for case in &CASES {
+        let mut alone = None;
+        for workers in workers.iter().copied() {
+            let times = measure(case.kind, shape, &engine(strategy, workers, tick), seeds);
+            let milliseconds = tick.as_millis();
+            let of = format!("{}, {}, {workers} w, {milliseconds} ms{shape_name}", case.name, strategy.name());
+            claims.push(claim(of.clone(), case, &times));
+            match &alone {
+                None => alone = Some(times),
+                // Without an ejection there is nothing to compare.
+                Some(one) if !one.median_error().is_finite() => {}
+                Some(one) if case.median.is_some() => claims.push(agreement(&of, tick, one, &times)),
+                Some(_) => {}
+            }
+        }
+    }
+    claims
+}
+
+fn by_default(effort: Effort) -> Vec<Claim> {
+    rows(Strategy::default(), TICK, &Shape::Exponential, effort)
+}
+
+fn by_strategy(strategy: Strategy, effort: Effort) -> Vec<Claim> {
+    rows(strategy, TICK, &Shape::Exponential, effort)
+}
+
+fn otherwise(effort: Effort) -> Vec<Claim> {
+    let mut claims = rows(Strategy::default(), TICK, &Shape::LogNormal { sigma: 0.7 }, effort);
+    claims.extend(rows(Strategy::default(), RARE_TICK, &Shape::Exponential, effort));
+    claims
+}
+
+/// What its rules take, for comparison.
+fn envoy(effort: Effort) -> Vec<Claim> {
+    let one = |case: &Case| {
+        let times = measure(case.kind, &Shape::Exponential, &envoy_tuned(), effort.pick(20, 100));
+        let name = format!("{}, Envoy tuned", case.name);
+        Claim { expected: String::new(), holds: None, note: String::new(), ..claim(name, case, &times) }
+    };
+    CASES.iter().map(one).collect()
+}

@@ -87,7 +87,7 @@ fn envoy(effort: Effort) -> Vec<Claim> {
     let mut claims = Vec::new();
     for count in [10, 100] {
         for (name, subject) in [("tuned", envoy_tuned()), ("defaults", envoy_default())] {
-            let requests = effort.pick(QUICK, LONG / 10);
+            let requests = effort.pick(QUICK / 3, LONG / 10);
             let counts = ejected(count, requests, |_| subject.clone());
             let sum: usize = counts.iter().map(|(_, count)| count).sum();
             let per_million = sum as f64 * 1e6 / (SEEDS * requests) as f64;

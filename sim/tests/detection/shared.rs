@@ -3,7 +3,7 @@
 //! everything fails, nobody more than the cap allows, and the rows tell how many that were.
 //!
 //! It begins from second 12 to 17 and lasts 10 to 30 s, by seed. `--long` plays every pool with 1, 4 and 16 workers, 20
-//! seeds each. The ordinary run takes another number of workers for each seed, and 3 seeds for the pool of 100.
+//! seeds each. The ordinary run takes another number of workers for each seed, and 2 seeds for the pool of 100.
 
 use crate::Section;
 use crate::bed::{
@@ -65,7 +65,7 @@ fn of_size(count: usize, effort: Effort) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (name, kind) in cases() {
         if effort == Effort::Quick {
-            let seeds = if count == 100 { 3 } else { SEEDS };
+            let seeds = if count == 100 { 2 } else { SEEDS };
             let reports = reports(count, kind, seeds, |seed| plimsoll(WORKERS[seed as usize % 3]));
             claims.push(judge(&format!("{count} endpoints, {name}"), count, kind, &reports));
             continue;
@@ -84,8 +84,8 @@ fn envoy(effort: Effort) -> Vec<Claim> {
     for (name, subject) in [("tuned", envoy_tuned()), ("defaults", envoy_default())] {
         for count in [10, 100] {
             for (case, kind) in cases() {
-                let seeds = effort.pick(2000 / count as u64, 2000) / 100;
-                let reports = reports(count, kind, seeds.clamp(2, SEEDS), |_| subject.clone());
+                let seeds = effort.pick(200 / count as u64, 20);
+                let reports = reports(count, kind, seeds.max(1), |_| subject.clone());
                 let sum: usize = reports.iter().map(|(_, report)| ejections(report, |_| true)).sum();
                 let most = reports.iter().map(|(_, report)| most_out(report)).max().unwrap_or(0);
                 let got = format!("{sum} ejections, ≤ {most} out at once");

@@ -108,12 +108,31 @@ pub(crate) fn play(scenario: &Scenario, subject: &Subject) -> Watched {
     Watched { report, attempts: watch.attempts }
 }
 
-/// When the first endpoint was ejected after `from`. Nothing is served once that is known.
-pub(crate) fn ejected_after(scenario: &Scenario, subject: &Subject, from: Duration) -> Option<Duration> {
+/// What became of the first endpoint after its fault, and of those that had none.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) seed: u64,
+    /// From the fault to the ejection; `None`: never.
+    pub(crate) after: Option<Duration>,
+    /// The signal that ejected it, in the subject's words.
+    pub(crate) signal: String,
+    /// Ejections of others, or before the fault.
+    pub(crate) wrong: usize,
+}
+
+/// Plays until the first endpoint is ejected after `from`; nothing is served after that.
+pub(crate) fn find(scenario: &Scenario, subject: &Subject, from: Duration) -> Found {
     let mut watch = Watch { ends_at_ejection_after: Some(from), ..Watch::new(subject.balancer(scenario)) };
     let report = run_with(scenario, &mut watch, &mut |_| ());
-    let found = |verdict: &&VerdictReport| verdict.endpoint == 0 && verdict.change == Change::Ejected;
-    report.verdicts.iter().filter(found).map(|verdict| verdict.at).find(|at| *at >= from)
+    let ejected = || report.verdicts.iter().filter(|verdict| verdict.change == Change::Ejected);
+    let right = |verdict: &&VerdictReport| verdict.endpoint == 0 && verdict.at >= from;
+    let first = ejected().find(right);
+    Found {
+        seed: scenario.seed,
+        after: first.map(|verdict| verdict.at - from),
+        signal: first.and_then(|verdict| verdict.why.split(' ').next()).unwrap_or("none").to_owned(),
+        wrong: ejected().filter(|verdict| !right(verdict)).count(),
+    }
 }
 
 /// Most endpoints that were out at once.

@@ -1,6 +1,8 @@
 //! One thing that has to hold, and the table of all.
 
+use crate::bed::Found;
 use plimsoll_sim::statistics::{Align, Table, quantile};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How much is spent on it.
@@ -58,12 +60,12 @@ impl Claim {
     }
 }
 
-/// Times by seed, ascending; `None`: never.
-pub(crate) struct Times(Vec<(Option<Duration>, u64)>);
+/// What was found by seed, the soonest first, never last.
+pub(crate) struct Times(Vec<Found>);
 
 impl Times {
-    pub(crate) fn new(mut times: Vec<(Option<Duration>, u64)>) -> Self {
-        times.sort_by_key(|(time, seed)| (time.is_none(), *time, *seed));
+    pub(crate) fn new(mut times: Vec<Found>) -> Self {
+        times.sort_by_key(|found| (found.after.is_none(), found.after, found.seed));
         Self(times)
     }
 
@@ -71,10 +73,10 @@ impl Times {
         self.0.len() as u64
     }
 
-    /// The nearest rank; infinite for never.
+    /// The nearest rank in seconds; infinite for never.
     pub(crate) fn quantile(&self, q: f64) -> f64 {
-        let time = quantile(&self.0, q).and_then(|(time, _)| time);
-        time.map_or(f64::INFINITY, |time| time.as_secs_f64())
+        let times: Vec<Option<Duration>> = self.0.iter().map(|found| found.after).collect();
+        quantile(&times, q).flatten().map_or(f64::INFINITY, |time| time.as_secs_f64())
     }
 
     /// Half of the interval that holds the true median with a probability of 95 %: by ranks, whatever the distribution,
@@ -84,8 +86,23 @@ impl Times {
         (self.quantile(0.5 + half) - self.quantile(0.5 - half)) / 2.0
     }
 
-    pub(crate) fn worst_seed(&self) -> u64 {
-        self.0.last().map_or(0, |(_, seed)| *seed)
+    pub(crate) fn slowest(&self) -> u64 {
+        self.0.last().map_or(0, |found| found.seed)
+    }
+
+    /// By seed: ejections of others, or before the fault.
+    pub(crate) fn wrong(&self) -> impl Iterator<Item = (u64, usize)> + '_ {
+        self.0.iter().map(|found| (found.seed, found.wrong))
+    }
+
+    /// Which signals ejected it, and how often.
+    pub(crate) fn signals(&self) -> String {
+        let mut counts = BTreeMap::new();
+        for found in &self.0 {
+            *counts.entry(found.signal.as_str()).or_insert(0) += 1;
+        }
+        let parts: Vec<String> = counts.iter().map(|(signal, count)| format!("{signal} {count}")).collect();
+        parts.join(", ")
     }
 }
 

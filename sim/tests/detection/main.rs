@@ -5,6 +5,7 @@
 //! side on all cores. In it, a row that is `WRONG` names the seed that shows it. Rows without a verdict are told for
 //! comparison.
 //!
+//! - `evidence`: what there is to judge a sick endpoint by
 //! - `times`: from a fault to the ejection, by fault, strategy, workers and tick
 //! - `healthy`: ejections in pools that nothing is wrong with
 //! - `shared`: ejections where what everybody depends on fails or slows down
@@ -16,6 +17,7 @@
 
 mod bed;
 mod claim;
+mod evidence;
 mod flapping;
 mod healthy;
 mod readmission;
@@ -36,8 +38,14 @@ struct Section {
 
 /// The sections in the order of the table.
 fn sections() -> Vec<Section> {
-    let all =
-        [&times::SECTIONS[..], &healthy::SECTIONS, &shared::SECTIONS, &readmission::SECTIONS, &flapping::SECTIONS];
+    let all = [
+        &times::SECTIONS[..],
+        &evidence::SECTIONS,
+        &healthy::SECTIONS,
+        &shared::SECTIONS,
+        &readmission::SECTIONS,
+        &flapping::SECTIONS,
+    ];
     all.into_iter().flatten().copied().collect()
 }
 

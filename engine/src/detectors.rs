@@ -11,6 +11,10 @@ use plimsoll_snapshot::cell::Heard;
 const TRACES: usize = 3;
 /// Attempts that have to be waiting: one may be a long poll among short requests.
 const SILENT_ATTEMPTS: u32 = 3;
+/// A sum of evidence for slowness above this makes an endpoint a suspect, that is tried again until it is clear what is the
+/// matter with it, see `pool::first`: a strategy that avoids what is slow would never know. Two answers of the slowest percent
+/// do, and once in a thousand answers chance.
+const SLOW_SUSPECT: f32 = 6.0;
 /// A sum of evidence above this makes an endpoint suspicious: more than one hit.
 const SUSPICIOUS: f32 = 3.5;
 
@@ -76,6 +80,11 @@ impl Detectors {
     pub(crate) fn silent_for(&self, now: Time) -> Option<(Duration, u32)> {
         let waiting = self.waiting.saturating_add(self.peers_waiting);
         self.is_waited_for().then(|| (now.since(self.quiet_since), waiting))
+    }
+
+    /// There is some evidence that it has become slow.
+    pub(crate) fn may_be_slow(&self) -> bool {
+        self.slowing.sum() > SLOW_SUSPECT
     }
 
     /// More results like the last ones would be an alarm.

@@ -210,7 +210,7 @@ impl Usual {
     const LEAST: f32 = 50.0;
     /// What is kept each second that has traffic: a time constant of a minute.
     const KEPT: f32 = 0.983;
-    /// A level above that of the pool counts as this much more: it is an estimate.
+    /// What a level is above that of the pool counts as this much more: it is an estimate.
     const MARGIN: f64 = 1.2;
 
     /// Takes in answers and their scores, in hundredths.
@@ -232,7 +232,7 @@ impl Usual {
     #[must_use]
     pub fn level(&self) -> Option<f64> {
         let mean = f64::from(self.slowness / self.answers.max(1.0)) / 100.0;
-        (self.answers >= Self::LEAST).then(|| (mean * Self::MARGIN).max(1.0))
+        (self.answers >= Self::LEAST).then(|| 1.0 + (mean - 1.0).max(0.0) * Self::MARGIN)
     }
 }
 

@@ -242,7 +242,7 @@ impl Pool {
                 recent.latency_us = recent.latency_us.saturating_add(u64::from(latency_us));
                 cold.slow = cold.slow.saturating_add(u64::from(slow));
                 hot.ewma.record(now, latency, averaged_over);
-                self.window.add(latency_us);
+                self.window.add(latency_us, !cold.detectors.may_be_slow());
                 if let Some(sketch) = self.sketch_mut(position) {
                     sketch.add(latency_us);
                 }

@@ -23,10 +23,6 @@ use plimsoll_snapshot::{CircuitState, Reason, Signal};
 /// has one in a day, and because the bound is some 16 times too low, one in weeks. With the 600 that make the threshold 11
 /// in a pool of 100, a healthy pool of ten lost an endpoint each 20 minutes.
 const WANTED_RUN: f64 = 1e8;
-/// A sum of evidence for slowness above this makes an endpoint a suspect, that is tried again until it is clear what is the
-/// matter with it, see `first`: a strategy that avoids what is slow would never know. Two answers of the slowest percent
-/// do, and once in a thousand answers chance.
-const SLOW_SUSPECT: f32 = 6.0;
 /// An endpoint is silent if nothing came for this many times the pool's 99.9th percentile …
 const SILENT_TIMES: u32 = 2;
 /// … and this.
@@ -48,8 +44,6 @@ pub(super) struct Levels {
     failing_steps: Steps,
     /// Sum of evidence that is an alarm.
     threshold: f32,
-    /// 99.9th percentile of the answers.
-    longest: Option<Duration>,
     /// When the last answer came, from anywhere.
     answered: Time,
 }
@@ -57,15 +51,7 @@ pub(super) struct Levels {
 impl Default for Levels {
     fn default() -> Self {
         let failing_steps = Steps::against(Kind::Failure, 0.0);
-        Self {
-            all: Heard::default(),
-            who: 0,
-            failing: 0.0,
-            failing_steps,
-            threshold: 0.0,
-            longest: None,
-            answered: Time::default(),
-        }
+        Self { all: Heard::default(), who: 0, failing: 0.0, failing_steps, threshold: 0.0, answered: Time::default() }
     }
 }
 
@@ -112,7 +98,7 @@ impl Pool {
     fn suspect(&mut self, position: usize, now: Time) {
         let (Some(hot), Some(cold)) = (self.hot.get(position), self.cold.get(position)) else { return };
         // What warms up has a share that is small on purpose.
-        let slow = cold.detectors.slowing.sum() > SLOW_SUSPECT && cold.warming_since.is_none();
+        let slow = cold.detectors.may_be_slow() && cold.warming_since.is_none();
         if hot.failures_in_row > 0 || slow {
             self.suspects.add(position as u32, now, hot);
         } else {
@@ -157,7 +143,9 @@ impl Pool {
         if let Some(steps) = detectors.slow_steps {
             detectors.slowing.observe(&answers, steps, &slow_answers(before));
         }
-        detectors.usual.observe(answers.calls, answers.amount);
+        if !detectors.may_be_slow() {
+            detectors.usual.observe(answers.calls, answers.amount);
+        }
         if let Some(rates) = rates {
             let window = detectors.window.get_or_insert_with(|| Box::new(Window::new(rates.window)));
             detectors.counts = window.record_many(now, &counts(more));
@@ -284,7 +272,7 @@ impl Pool {
 
     /// Endpoints that have attempts waiting and have not answered any for longer than answers take, while others do.
     pub(super) fn judge_silence(&mut self, now: Time) {
-        let Some(longest) = self.levels.longest.filter(|_| self.config.circuit.outliers) else { return };
+        let Some(longest) = self.window.longest.filter(|_| self.config.circuit.outliers) else { return };
         let limit = longest.saturating_mul(SILENT_TIMES).saturating_add(SILENT_MARGIN);
         if now.since(self.levels.answered) > longest {
             return;
@@ -312,7 +300,6 @@ impl Pool {
     pub(super) fn relevel(&mut self, samples: &[Sample]) {
         self.levels.failing = failing_but_the_worst(samples);
         self.levels.failing_steps = Steps::against(Kind::Failure, self.levels.failing);
-        self.levels.longest = self.window.look_back();
         for cold in &mut self.cold {
             let detectors = &mut cold.detectors;
             detectors.usual.fade();

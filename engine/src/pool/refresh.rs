@@ -52,11 +52,15 @@ const FIRST_GUESS_US: f64 = 10_000.0;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     sketches: [Sketch; 2],
+    /// Answers of this epoch, without those of endpoints that may have become slow.
+    compared: Sketch,
     /// Answers that take longer are slow.
     slow_above_us: Option<u32>,
     /// By the bucket of a latency: −ln of the share of all answers that take as long or longer, in hundredths. Empty while
     /// there were few.
     slowness: Vec<u16>,
+    /// 99.9th percentile of the answers of the last epoch that had enough.
+    pub(super) longest: Option<Duration>,
     /// Median of the endpoints' mean latencies.
     middle_us: Option<f64>,
     /// Mean service time over all endpoints.
@@ -73,9 +77,13 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn add(&mut self, latency_us: u32) {
+    /// An answer, and whether others may be compared with it.
+    pub(super) fn add(&mut self, latency_us: u32, compared: bool) {
         let [now, _] = &mut self.sketches;
         now.add(latency_us);
+        if compared {
+            self.compared.add(latency_us);
+        }
     }
 
     pub(super) fn is_slow(&self, latency: Duration) -> bool {
@@ -86,20 +94,6 @@ impl Window {
     pub(super) fn slowness(&self, latency: Duration) -> u64 {
         let score = self.slowness.get(bucket::<4>(micros(latency))).or(self.slowness.last());
         score.map_or(USUAL_SLOWNESS, |score| u64::from(*score))
-    }
-
-    /// Brings up to date what the answers of the last 5 to 10 s say. Returns their 99.9th percentile, if there are enough.
-    pub(super) fn look_back(&mut self) -> Option<Duration> {
-        let [now, before] = &self.sketches;
-        if now.total().saturating_add(before.total()) < ENOUGH_ANSWERS {
-            return None;
-        }
-        let mut both = now.clone();
-        both.merge(before);
-        let least = 1.0 / both.total() as f64;
-        self.slowness.clear();
-        self.slowness.extend(both.tails().map(|share| (libm::log(share.max(least)) * -100.0) as u16));
-        both.quantile(0.999).map(|micros| Duration::from_micros(micros as u64))
     }
 
     /// Latency that an endpoint without history is thought to have, microseconds.
@@ -122,8 +116,18 @@ impl Window {
         Fading::new(now, self.service().saturating_mul(FADES).max(FADES_AT_LEAST))
     }
 
+    /// The epoch is over: until the next one is, its answers are what others are compared with. Those of the present one
+    /// would be contaminated by an endpoint that has just become slow.
     fn rotate(&mut self, now: Time) {
         self.epoch_began = now;
+        let over = &self.compared;
+        if over.total() >= ENOUGH_ANSWERS {
+            let least = 1.0 / over.total() as f64;
+            self.slowness.clear();
+            self.slowness.extend(over.tails().map(|share| (libm::log(share.max(least)) * -100.0) as u16));
+            self.longest = over.quantile(0.999).map(|micros| Duration::from_micros(micros as u64));
+        }
+        self.compared.clear();
         self.sketches.swap(0, 1);
         let [current, _] = &mut self.sketches;
         current.clear();

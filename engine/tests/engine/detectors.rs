@@ -123,7 +123,7 @@ fn counts_of_another_set_of_workers_are_no_news() {
 #[test]
 fn an_endpoint_that_stops_answering_is_out_while_its_attempts_wait() {
     let mut bed = Bed::new(equal(Strategy::RoundRobin, 4), 1, 3);
-    bed.traffic(600, ms(5), &well);
+    bed.traffic(1200, ms(5), &well);
     let mut hanging = Vec::new();
     while bed.state(2) == CircuitState::Closed {
         let first = bed.pick(0).unwrap()[0];
@@ -147,7 +147,7 @@ fn an_endpoint_that_stops_answering_is_out_while_its_attempts_wait() {
 #[test]
 fn nobody_is_silent_where_all_are_and_none_with_one_long_poll() {
     let mut bed = Bed::new(equal(Strategy::RoundRobin, 4), 1, 3);
-    bed.traffic(600, ms(5), &well);
+    bed.traffic(1200, ms(5), &well);
     let polls: Vec<_> = (0..4).flat_map(|at| [bed.start(0, at), bed.start(0, at)]).collect();
     bed.pass(Duration::from_secs(2));
     bed.traffic(200, ms(5), &well);

@@ -107,11 +107,11 @@ fn what_is_usual_is_learned_and_kept_without_traffic() {
     assert_eq!(usual.level(), None);
     usual.observe(51, 25_100);
     let close = |got: Option<f64>, want: f64| got.is_some_and(|got| (got - want).abs() < 1e-3);
-    assert!(close(usual.level(), 3.6), "{:?}", usual.level());
+    assert!(close(usual.level(), 3.4), "{:?}", usual.level());
     for _ in 0..1000 {
         usual.fade();
     }
-    assert!(close(usual.level(), 3.6), "{:?}", usual.level());
+    assert!(close(usual.level(), 3.4), "{:?}", usual.level());
     for _ in 0..300 {
         usual.observe(100, 5000);
         usual.fade();

@@ -17,9 +17,10 @@ use super::plan::Group;
 use crate::config::{MAX_CANDIDATES, Strategy};
 use crate::endpoint::Hot;
 use crate::hashing::{Builder, Candidate, Kind, Member, Table, rendezvous};
+use crate::positions::Positions;
 use crate::rng::mix;
 use crate::time::Time;
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// Steps of a builder for each [`SLICE_PERIOD`] that has passed since the last tick: 160 to 350 µs natively.
@@ -68,17 +69,17 @@ impl Tables {
         members.filter_map(|member| self.positions.get(member as usize).copied()).filter(|position| *position != GONE)
     }
 
-    fn find_positions(&mut self, by_key: &BTreeMap<u64, u32>) {
+    fn find_positions(&mut self, by_key: &Positions) {
         let members = self.current.as_ref().map(Table::members).unwrap_or_default();
-        let mut known = by_key.iter().peekable();
+        let mut known = by_key.list().iter().peekable();
         self.positions.clear();
         // Both ascend.
         self.positions.extend(members.iter().map(|key| {
-            while known.next_if(|(other, _)| *other < key).is_some() {}
-            known.next_if(|(other, _)| *other == key).map_or(GONE, |(_, position)| *position)
+            while known.next_if(|(other, _)| *other < *key).is_some() {}
+            known.next_if(|(other, _)| *other == *key).map_or(GONE, |(_, position)| *position)
         }));
         let stayed = self.positions.iter().filter(|position| **position != GONE).count().saturating_mul(4);
-        let most = self.positions.len().max(by_key.len()).saturating_mul(3);
+        let most = self.positions.len().max(by_key.list().len()).saturating_mul(3);
         self.covers = stayed >= most;
     }
 }

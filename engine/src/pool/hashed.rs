@@ -19,7 +19,7 @@ use crate::endpoint::Hot;
 use crate::hashing::{Builder, Candidate, Kind, Member, Table, rendezvous};
 use crate::positions::Positions;
 use crate::rng::mix;
-use crate::time::Time;
+use crate::time::{Time, nanos};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -27,7 +27,7 @@ use core::time::Duration;
 const SLICE: u32 = 1 << 16;
 const SLICE_PERIOD: Duration = Duration::from_millis(50);
 /// Most slices on a tick: large pools tick seldom, and their tables are the largest.
-const SLICES: u128 = 16;
+const SLICES: u64 = 16;
 /// Steps of the first table of a pool that are done at once: 5 to 10 ms, before it serves. That is the whole table of a
 /// Maglev pool of 655 endpoints, or of a ring of 2,000 with 160 points each, so that a proxy that has just started agrees
 /// with the others from its first request on. The first table of a larger pool takes ticks, too.
@@ -120,7 +120,7 @@ impl Pool {
 
     /// Does one slice of the table in the making, and puts it to use when it is ready.
     pub(super) fn step_tables(&mut self, passed: Duration) {
-        let slices = passed.as_nanos().checked_div(SLICE_PERIOD.as_nanos()).unwrap_or(1).clamp(1, SLICES);
+        let slices = nanos(passed).checked_div(nanos(SLICE_PERIOD)).unwrap_or(1).clamp(1, SLICES);
         self.build_tables(SLICE.saturating_mul(slices as u32));
     }
 

@@ -168,7 +168,8 @@ pub(super) fn unique<'a>(values: impl Iterator<Item = &'a str>, at: &str, key: &
         _ => None,
     };
     match sorted.windows(2).filter_map(again).min() {
-        Some((index, value)) => Err(format!("{at}[{index}].{key}: {value:?} is there twice")),
+        // Quoted as JSON, as in all other errors: Rust's own way to quote brings tables of Unicode, 6 KiB.
+        Some((index, value)) => Err(format!("{at}[{index}].{key}: {} is there twice", Value::from(value))),
         None => Ok(()),
     }
 }

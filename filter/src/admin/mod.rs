@@ -9,7 +9,7 @@ use crate::shared;
 use crate::vm;
 use plimsoll_snapshot::events::EventLog;
 use plimsoll_snapshot::{Events, Health, VERSION, json};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 const PREFIX: &str = "/plimsoll/";
 
@@ -65,13 +65,16 @@ fn json_answer(status: u32, body: Result<Vec<u8>, serde_json::Error>) -> Answer 
 }
 
 fn problem(status: u32, reason: &str) -> Answer {
-    Answer { status, body: serde_json::json!({ "error": reason }).to_string().into_bytes() }
+    let mut body = Map::new();
+    body.insert("error".to_owned(), reason.into());
+    Answer { status, body: Value::Object(body).to_string().into_bytes() }
 }
 
 fn since(query: &str) -> Result<u64, String> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix("since="));
     let Some(value) = value else { return Ok(0) };
-    value.parse().map_err(|_| format!("since: {value:?} is not a sequence number, allowed are whole numbers from 0"))
+    let error = |value| format!("since: {value} is not a sequence number, allowed are whole numbers from 0");
+    value.parse().map_err(|_| error(Value::from(value)))
 }
 
 fn events(since: u64) -> Events {

@@ -17,6 +17,14 @@ impl Positions {
         keys.zip(0..).collect()
     }
 
+    /// Apart, so that there is one copy of it.
+    #[inline(never)]
+    fn sorted(mut list: Vec<(u64, u32)>) -> Self {
+        sort_by(&mut list, |a, b| (a.0, b.1) < (b.0, a.1));
+        list.dedup_by_key(|(key, _)| *key);
+        Self { list }
+    }
+
     /// The number of a key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<u32> {
@@ -39,10 +47,7 @@ impl Positions {
 
 impl FromIterator<(u64, u32)> for Positions {
     fn from_iter<I: IntoIterator<Item = (u64, u32)>>(numbers: I) -> Self {
-        let mut list: Vec<_> = numbers.into_iter().collect();
-        sort_by(&mut list, |a, b| (a.0, b.1) < (b.0, a.1));
-        list.dedup_by_key(|(key, _)| *key);
-        Self { list }
+        Self::sorted(numbers.into_iter().collect())
     }
 }
 

@@ -33,6 +33,7 @@ mod ewma;
 pub mod hashing;
 mod order;
 mod pool;
+mod positions;
 mod request;
 mod rng;
 mod rotation;
@@ -46,7 +47,9 @@ pub use config::{
     PoolCircuitConfig, PoolConfig, RateConfig, Strategy, WhenOpen,
 };
 pub use endpoint::address_key;
+pub use order::sort_by;
 pub use pool::{Attempt, Candidates, Ending, EndpointView, Outcome, Pool, Refusal, Refused, middle_us};
+pub use positions::Positions;
 pub use request::{Request, subset_key};
 pub use rng::Rng;
 pub use score::{Sample, Stage, score, status};

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 /// Sorts by heap sort: O(n log n), in place, not stable.
-pub(crate) fn sort_by<T>(list: &mut [T], before: impl Fn(&T, &T) -> bool) {
+pub fn sort_by<T>(list: &mut [T], before: impl Fn(&T, &T) -> bool) {
     let length = list.len();
     // First half: makes a heap, from the last parent to the root. Second half: takes the greatest off, one by one.
     for step in (0..length.saturating_add(length / 2)).rev() {

@@ -41,13 +41,18 @@ impl Time {
     /// This point moved into the future.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(nanos(duration)))
     }
 }
 
 /// A duration in whole microseconds, saturating at [`u32::MAX`] (71 minutes).
 pub(crate) fn micros(duration: Duration) -> u32 {
     u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}
+
+/// A duration in nanoseconds, saturating at [`u64::MAX`] (584 years): to divide numbers of 128 bits takes more code.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A duration in whole milliseconds.

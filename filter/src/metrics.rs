@@ -5,9 +5,8 @@
 
 use crate::host::{self, MetricKind};
 use core::fmt::Write;
-use plimsoll_engine::Pool;
+use plimsoll_engine::{Pool, Positions};
 use plimsoll_snapshot::{CircuitState, cell::CellEndpoint};
-use std::collections::BTreeMap;
 
 /// Endpoints of a pool that get metrics of their own.
 const MAX_ENDPOINTS: usize = 50;
@@ -62,12 +61,8 @@ impl Sums {
     fn advance(&mut self, counts: &[CellEndpoint]) {
         let key = |count: &CellEndpoint| count.key;
         if !self.seen.iter().map(key).eq(counts.iter().map(key)) {
-            // By position, as in the engine, whose code this shares.
-            let mut known = BTreeMap::new();
-            for (position, count) in (0_u32..).zip(&self.seen) {
-                known.insert(count.key, position);
-            }
-            let before = |count: &CellEndpoint| self.seen.get(*known.get(&count.key)? as usize).copied();
+            let known = Positions::of(self.seen.iter().map(key));
+            let before = |count: &CellEndpoint| self.seen.get(known.get(count.key)? as usize).copied();
             self.seen = counts.iter().map(|count| before(count).unwrap_or_default()).collect();
         }
         for (before, now) in self.seen.iter().zip(counts) {

@@ -22,6 +22,7 @@ pub mod cell;
 pub mod circuits;
 mod codec;
 pub mod events;
+pub mod json;
 pub mod merge;
 pub mod registry;
 pub mod sketch;

@@ -15,9 +15,10 @@ use crate::config::Forced;
 use crate::endpoint::LocalCircuit;
 use crate::evidence::Evidence;
 use crate::pool::Pool;
+use crate::positions::Positions;
 use crate::rng::Rng;
 use crate::time::Time;
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 use draft::{Draft, Part};
 use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
 use plimsoll_snapshot::{CircuitState, Transition};
@@ -120,15 +121,15 @@ impl Pool {
         }
         self.evidence.retain(|evidence| evidence.is_current(&record));
         let previous = core::mem::replace(&mut self.circuits, record);
-        // Sets instead of searches: after an outage of a large pool there are thousands of entries.
-        let recorded: BTreeSet<u64> = self.circuits.entries.iter().map(|entry| entry.key).collect();
-        for entry in previous.entries.iter().filter(|entry| !recorded.contains(&entry.key)) {
+        // Sorted instead of searched from the start: after an outage of a large pool there are thousands of entries.
+        let recorded = Positions::of(self.circuits.entries.iter().map(|entry| entry.key));
+        for entry in previous.entries.iter().filter(|entry| !recorded.contains(entry.key)) {
             self.follow(&CircuitEntry { state: CircuitState::Closed, ..*entry }, false);
         }
         let argued = self.openings_argued();
         for index in 0..self.circuits.entries.len() {
             if let Some(entry) = self.circuits.entries.get(index).copied()
-                && !argued.contains(&entry.key)
+                && !argued.contains(entry.key)
             {
                 self.follow(&entry, true);
             }
@@ -174,9 +175,9 @@ impl Pool {
     }
 
     /// Endpoints that this worker has evidence to eject.
-    fn openings_argued(&self) -> BTreeSet<u64> {
+    fn openings_argued(&self) -> Positions {
         let opening = |evidence: &&Evidence| matches!(evidence, Evidence::Opening { .. });
-        self.evidence.iter().filter(opening).map(Evidence::key).collect()
+        Positions::of(self.evidence.iter().filter(opening).map(Evidence::key))
     }
 
     /// Openings that are no longer argued for pass again.
@@ -187,13 +188,13 @@ impl Pool {
             .iter()
             .zip(&self.cold)
             .enumerate()
-            .filter(|(_, (hot, cold))| hot.circuit == LocalCircuit::Opening && !argued.contains(&cold.key))
+            .filter(|(_, (hot, cold))| hot.circuit == LocalCircuit::Opening && !argued.contains(cold.key))
             .map(|(position, (hot, _))| (position as u32, hot.generation))
             .collect();
         for (position, generation) in openings {
             self.set_circuit(position, LocalCircuit::Shared(CircuitState::Closed), generation);
         }
-        if self.breaker.circuit == LocalCircuit::Opening && !argued.contains(&POOL_KEY) {
+        if self.breaker.circuit == LocalCircuit::Opening && !argued.contains(POOL_KEY) {
             let generation = self.breaker.generation;
             self.breaker.set(CircuitState::Closed, generation);
         }

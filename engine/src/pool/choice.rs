@@ -9,16 +9,17 @@ use super::plan::Plan;
 use crate::config::{KeyBound, KeyRange, NoMatch, PoolConfig, Strategy};
 use crate::endpoint::Hot;
 use crate::order::sort_by;
+use crate::positions::Positions;
 use crate::request::{Request, subset_key};
 use crate::rng::Rng;
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 /// All plans of a pool.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
     plans: Vec<Plan>,
     /// From the key of a subset to its plan.
-    subsets: BTreeMap<u64, u32>,
+    subsets: Positions,
     /// Plans besides plan 0 by endpoint: those of position p are at `offsets[p]..offsets[p + 1]`. Empty if there are none.
     offsets: Vec<u32>,
     memberships: Vec<u32>,
@@ -30,20 +31,17 @@ impl Choice {
     pub(super) fn new(config: &PoolConfig, hot: &[Hot]) -> Self {
         let weight = |position: u32| config.endpoints.get(position as usize).map_or(1, |endpoint| endpoint.weight);
         let mut lists: Vec<Vec<u32>> = Vec::new();
-        let mut subsets = BTreeMap::new();
+        let mut subsets = Positions::default();
         if config.strategy == Strategy::Range {
             lists.extend(config.ranges.iter().map(|range| distinct(&range.endpoints, hot.len())));
         } else if !config.subset_keys.is_empty() {
-            for (position, _) in hot.iter().enumerate() {
-                let Some(key) = subset_of(config, position) else { continue };
-                let plan = *subsets.entry(key).or_insert_with(|| {
-                    lists.push(Vec::new());
-                    lists.len() as u32
-                });
-                if let Some(list) = lists.get_mut((plan as usize).saturating_sub(1)) {
-                    list.push(position as u32);
-                }
-            }
+            let key = |position| Some((subset_of(config, position)?, position as u32));
+            let mut members: Vec<(u64, u32)> = (0..hot.len()).filter_map(key).collect();
+            sort_by(&mut members, |a, b| a < b);
+            let each = || members.chunk_by(|a, b| a.0 == b.0);
+            subsets =
+                each().filter_map(|subset| subset.first()).zip(1..).map(|((key, _), plan)| (*key, plan)).collect();
+            lists.extend(each().map(|subset| subset.iter().map(|(_, position)| *position).collect()));
         }
         let (offsets, memberships) = by_endpoint(&lists, hot.len());
         let all = Plan::new(0..hot.len() as u32, hot, weight);
@@ -62,7 +60,7 @@ impl Choice {
         } else if config.subset_keys.is_empty() {
             return Some(0);
         } else {
-            request.subset.and_then(|key| self.subsets.get(&key)).map(|plan| *plan as usize)
+            request.subset.and_then(|key| self.subsets.get(key)).map(|plan| plan as usize)
         };
         fitting.or((config.no_match == NoMatch::Any).then_some(0))
     }

@@ -17,16 +17,17 @@ use super::plan::Group;
 use crate::config::{MAX_CANDIDATES, Strategy};
 use crate::endpoint::Hot;
 use crate::hashing::{Builder, Candidate, Kind, Member, Table, rendezvous};
+use crate::positions::Positions;
 use crate::rng::mix;
-use crate::time::Time;
-use alloc::{collections::BTreeMap, vec::Vec};
+use crate::time::{Time, nanos};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// Steps of a builder for each [`SLICE_PERIOD`] that has passed since the last tick: 160 to 350 µs natively.
 const SLICE: u32 = 1 << 16;
 const SLICE_PERIOD: Duration = Duration::from_millis(50);
 /// Most slices on a tick: large pools tick seldom, and their tables are the largest.
-const SLICES: u128 = 16;
+const SLICES: u64 = 16;
 /// Steps of the first table of a pool that are done at once: 5 to 10 ms, before it serves. That is the whole table of a
 /// Maglev pool of 655 endpoints, or of a ring of 2,000 with 160 points each, so that a proxy that has just started agrees
 /// with the others from its first request on. The first table of a larger pool takes ticks, too.
@@ -68,17 +69,17 @@ impl Tables {
         members.filter_map(|member| self.positions.get(member as usize).copied()).filter(|position| *position != GONE)
     }
 
-    fn find_positions(&mut self, by_key: &BTreeMap<u64, u32>) {
+    fn find_positions(&mut self, by_key: &Positions) {
         let members = self.current.as_ref().map(Table::members).unwrap_or_default();
-        let mut known = by_key.iter().peekable();
+        let mut known = by_key.list().iter().peekable();
         self.positions.clear();
         // Both ascend.
         self.positions.extend(members.iter().map(|key| {
-            while known.next_if(|(other, _)| *other < key).is_some() {}
-            known.next_if(|(other, _)| *other == key).map_or(GONE, |(_, position)| *position)
+            while known.next_if(|(other, _)| *other < *key).is_some() {}
+            known.next_if(|(other, _)| *other == *key).map_or(GONE, |(_, position)| *position)
         }));
         let stayed = self.positions.iter().filter(|position| **position != GONE).count().saturating_mul(4);
-        let most = self.positions.len().max(by_key.len()).saturating_mul(3);
+        let most = self.positions.len().max(by_key.list().len()).saturating_mul(3);
         self.covers = stayed >= most;
     }
 }
@@ -119,7 +120,7 @@ impl Pool {
 
     /// Does one slice of the table in the making, and puts it to use when it is ready.
     pub(super) fn step_tables(&mut self, passed: Duration) {
-        let slices = passed.as_nanos().checked_div(SLICE_PERIOD.as_nanos()).unwrap_or(1).clamp(1, SLICES);
+        let slices = nanos(passed).checked_div(nanos(SLICE_PERIOD)).unwrap_or(1).clamp(1, SLICES);
         self.build_tables(SLICE.saturating_mul(slices as u32));
     }
 

@@ -29,8 +29,9 @@ use crate::circuit::POOL_KEY;
 use crate::config::{CircuitConfig, EndpointConfig, Forced, PoolConfig, Strategy};
 use crate::endpoint::{Cold, Hot, LocalCircuit};
 use crate::evidence::Evidence;
+use crate::positions::Positions;
 use crate::time::Time;
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 use plimsoll_snapshot::{CircuitState, circuits::Circuits, sketch::CompactSketch};
 
 pub use attempts::{Attempt, Ending, Outcome};
@@ -46,7 +47,7 @@ pub struct Pool {
     pub(crate) config: PoolConfig,
     pub(crate) hot: Vec<Hot>,
     pub(crate) cold: Vec<Cold>,
-    by_key: BTreeMap<u64, u32>,
+    by_key: Positions,
     /// Grows when positions change.
     membership: u32,
     choice: choice::Choice,
@@ -83,7 +84,7 @@ impl Pool {
             config: PoolConfig::default(),
             hot: Vec::new(),
             cold: Vec::new(),
-            by_key: BTreeMap::new(),
+            by_key: Positions::default(),
             membership: 0,
             choice: choice::Choice::default(),
             probes: Vec::new(),
@@ -121,7 +122,7 @@ impl Pool {
         for (position, endpoint) in config.endpoints.iter().enumerate() {
             let fresh = Cold::new(endpoint.clone(), self.membership);
             let key = fresh.key;
-            let at = known.get(&key).map(|position| *position as usize);
+            let at = known.get(key).map(|position| position as usize);
             let stayed = at.and_then(|at| old.get_mut(at)?.take());
             match at.filter(|_| stayed.is_some()) {
                 Some(at) => self.by_load.take_over(position, &mut loads, at),
@@ -136,10 +137,10 @@ impl Pool {
             }
             hot.class = plan::class(endpoint.tier, config.prefer_zone.is_some() && endpoint.zone == config.prefer_zone);
             cold.config = endpoint.clone();
-            self.by_key.insert(key, position as u32);
             self.hot.push(hot);
             self.cold.push(cold);
         }
+        self.by_key = Positions::of(self.keys());
         self.replace_windows(&config);
         self.config = config;
         self.choice = choice::Choice::new(&self.config, &self.hot);
@@ -177,7 +178,7 @@ impl Pool {
             self.reweigh(position, self.window.ticked);
         }
         self.suspects.relist(&self.hot);
-        self.evidence.retain(|evidence| evidence.key() == POOL_KEY || self.by_key.contains_key(&evidence.key()));
+        self.evidence.retain(|evidence| evidence.key() == POOL_KEY || self.by_key.contains(evidence.key()));
         self.list_probes();
         // Endpoints that are new here may be known to the shared record already.
         let circuits = core::mem::take(&mut self.circuits);
@@ -199,7 +200,7 @@ impl Pool {
     /// The position of an endpoint.
     #[must_use]
     pub fn position(&self, key: u64) -> Option<u32> {
-        self.by_key.get(&key).copied()
+        self.by_key.get(key)
     }
 
     /// Hashes of the addresses, in the order of the configuration.

@@ -80,6 +80,12 @@ impl Part {
         self.configured += f64::from(configured);
     }
 
+    /// Apart, so that there is one copy of it.
+    #[inline(never)]
+    fn passing(groups: &[Group]) -> Self {
+        Self::of(groups, |group| group.counted.passing)
+    }
+
     fn of(groups: &[Group], part: impl Fn(&Group) -> Self) -> Self {
         groups.iter().map(part).fold(Self::default(), |sum, part| Self {
             count: sum.count.saturating_add(part.count),
@@ -222,13 +228,12 @@ impl Plan {
 
     fn judge_panic(&mut self, config: &PoolConfig) {
         let factor = config.overprovisioning.max(1.0);
-        let capacity =
-            |tier: &[Group]| Capacity::of(factor, Part::of(tier, |group| group.counted.passing), whole(tier));
+        let capacity = |tier: &[Group]| Capacity::of(factor, Part::passing(tier), whole(tier));
         let total: f64 = self.tiers().map(|tier| capacity(tier).configured).sum();
         let lonely = self.tiers().count() < 2;
         let threshold = config.panic_threshold_percent as usize;
         for tier in self.groups.chunk_by_mut(same_tier) {
-            let passing = Part::of(tier, |group| group.counted.passing).count;
+            let passing = Part::passing(tier).count;
             let present = Part::of(tier, |group| group.counted.present).count;
             let few = passing.saturating_mul(100) < present.saturating_mul(threshold);
             let panic = few && (lonely || total < 1.0);
@@ -249,8 +254,7 @@ impl Plan {
             // Nobody is well: as many requests for each as it has weight, as in Envoy's total panic.
             to_one(self.tiers().map(|tier| Part::of(tier, Group::available).weight).collect())
         } else {
-            let capacity =
-                |tier: &[Group]| Capacity::of(factor, Part::of(tier, |group| group.counted.passing), whole(tier));
+            let capacity = |tier: &[Group]| Capacity::of(factor, Part::passing(tier), whole(tier));
             spill(self.tiers().map(capacity).collect())
         };
         for (tier, share) in self.groups.chunk_by_mut(same_tier).zip(tiers) {

@@ -4,7 +4,7 @@
 //! After a circuit closes, the ramp begins at the time in the shared record, so all workers agree on it.
 
 use super::Pool;
-use crate::time::Time;
+use crate::time::{Time, nanos};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ const STEPS: [f64; 4] = [0.1, 0.2, 0.4, 0.8];
 
 /// Part of its weight that an endpoint gets this long after it came.
 pub(super) fn factor(elapsed: Duration, ramp: Duration) -> f64 {
-    let step = elapsed.as_nanos().saturating_mul(STEPS.len() as u128).checked_div(ramp.as_nanos());
+    let step = nanos(elapsed).saturating_mul(STEPS.len() as u64).checked_div(nanos(ramp));
     step.and_then(|step| STEPS.get(usize::try_from(step).ok()?)).copied().unwrap_or(1.0)
 }
 

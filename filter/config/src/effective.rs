@@ -7,24 +7,27 @@ use super::{Accepted, KeySource, Observe, PoolSettings, Role, Sticky};
 use core::time::Duration;
 use plimsoll_engine::detect::WindowKind;
 use plimsoll_engine::{CircuitConfig, EndpointConfig, KeyBound, KeyRange, NoMatch, PoolCircuitConfig, Strategy};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// In place of a secret. Long enough to be one, so that the rest reads back.
 const HIDDEN: &str = "(secret, not shown)";
 
 pub(super) fn of(accepted: &Accepted) -> Value {
-    json!({
-        "role": match accepted.role {
+    let mut fields = Fields(Map::new());
+    fields.set(
+        "role",
+        match accepted.role {
             Role::Picker => "picker",
             Role::Observer => "observer",
             Role::Admin => "admin",
         },
-        "tick": accepted.tick.map_or_else(|| "auto".to_owned(), print),
-        "pools": accepted.pools.iter().map(pool).collect::<Vec<_>>(),
-    })
+    );
+    fields.set("tick", accepted.tick.map_or_else(|| "auto".to_owned(), print));
+    fields.set("pools", accepted.pools.iter().map(pool).collect::<Vec<_>>());
+    Value::Object(fields.0)
 }
 
-/// An object under construction.
+/// An object under construction. The macro `json!` would turn every value to JSON by serde, in 6 KiB more.
 struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -78,7 +81,12 @@ fn pool(settings: &PoolSettings) -> Value {
     fields.some("bound", pool.hashing.bound);
     fields.list("ranges", &pool.ranges, |range| self::range(range, &pool.endpoints));
     let subset: Vec<_> = pool.subset_keys.iter().zip(&settings.subset_headers).collect();
-    fields.list("subset", &subset, |(metadata, header)| json!({"metadata": metadata, "header": header}));
+    fields.list("subset", &subset, |(metadata, header)| {
+        let mut fields = Fields(Map::new());
+        fields.set("metadata", metadata.as_str());
+        fields.set("header", header.as_str());
+        Value::Object(fields.0)
+    });
     if !pool.ranges.is_empty() || !pool.subset_keys.is_empty() {
         fields.set("no_match", if pool.no_match == NoMatch::Any { "any" } else { "refuse" });
     }
@@ -145,19 +153,21 @@ fn endpoint(endpoint: &EndpointConfig) -> Value {
 }
 
 fn source(source: &KeySource) -> Value {
+    let mut fields = Fields(Map::new());
     match source {
-        KeySource::Header(name) => json!({ "header": name }),
-        KeySource::Cookie(name) => json!({ "cookie": name }),
-        KeySource::Query(name) => json!({ "query": name }),
-        KeySource::Path => json!({"path": true}),
-        KeySource::SourceAddress => json!({"source_address": true}),
+        KeySource::Header(name) => fields.set("header", name.as_str()),
+        KeySource::Cookie(name) => fields.set("cookie", name.as_str()),
+        KeySource::Query(name) => fields.set("query", name.as_str()),
+        KeySource::Path => fields.set("path", true),
+        KeySource::SourceAddress => fields.set("source_address", true),
     }
+    Value::Object(fields.0)
 }
 
 fn range(range: &KeyRange, endpoints: &[EndpointConfig]) -> Value {
     let bound = |bound: &KeyBound| match bound {
-        KeyBound::Number(number) => json!(number),
-        KeyBound::Text(text) => json!(String::from_utf8_lossy(text)),
+        KeyBound::Number(number) => Value::from(*number),
+        KeyBound::Text(text) => Value::from(String::from_utf8_lossy(text)),
     };
     let id = |position: &u32| endpoints.get(*position as usize).map(|endpoint| endpoint.id.as_str());
     let mut fields = Fields(Map::new());

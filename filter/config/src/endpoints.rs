@@ -4,8 +4,7 @@ use super::circuits;
 use super::node::{Node, Object};
 use super::validate::{non_empty, unique};
 use core::net::SocketAddr;
-use plimsoll_engine::{EndpointConfig, address_key};
-use std::collections::BTreeSet;
+use plimsoll_engine::EndpointConfig;
 
 const MAX_ENDPOINTS: usize = 100_000;
 const MAX_METADATA: usize = 32;
@@ -16,14 +15,10 @@ pub(super) fn read(node: &Node) -> Result<Vec<EndpointConfig>, String> {
     if list.is_empty() || list.len() > MAX_ENDPOINTS {
         return Err(format!("{}: {} given, allowed are 1 to {MAX_ENDPOINTS}", node.path(), list.len()));
     }
-    let mut keys = BTreeSet::new();
     let mut accepted = Vec::with_capacity(list.len());
     for node in &list {
         let endpoint = node.object(&["address", "id", "weight", "zone", "tier", "draining", "circuit", "metadata"])?;
         let address = address(&endpoint)?;
-        if !keys.insert(address_key(address.as_bytes())) {
-            return Err(format!("{}: {address:?} is there twice", endpoint.at("address")));
-        }
         let defaults = EndpointConfig::default();
         accepted.push(EndpointConfig {
             id: endpoint.or("id", address.clone(), |node| non_empty(node).map(str::to_owned))?,
@@ -36,6 +31,7 @@ pub(super) fn read(node: &Node) -> Result<Vec<EndpointConfig>, String> {
             address,
         });
     }
+    unique(accepted.iter().map(|endpoint| endpoint.address.as_str()), node.path(), "address")?;
     unique(accepted.iter().map(|endpoint| endpoint.id.as_str()), node.path(), "id")?;
     Ok(accepted)
 }

@@ -4,8 +4,7 @@ use super::KeySource;
 use super::node::{Node, Object};
 use super::validate::{LIMIT, header_name, is_token, non_empty};
 use plimsoll_engine::hashing::{MAGLEV_MAX_MEMBERS, MAGLEV_MAX_SIZE, is_prime};
-use plimsoll_engine::{EndpointConfig, HashingConfig, KeyBound, KeyRange, Strategy};
-use std::collections::BTreeMap;
+use plimsoll_engine::{EndpointConfig, HashingConfig, KeyBound, KeyRange, Strategy, sort_by};
 
 const MAX_SOURCES: usize = 8;
 const MAX_RANGES: usize = 10_000;
@@ -111,10 +110,8 @@ pub(super) fn ranges(node: &Node, endpoints: &[EndpointConfig]) -> Result<Vec<Ke
     if list.is_empty() || list.len() > MAX_RANGES {
         return Err(format!("{}: {} given, allowed are 1 to {MAX_RANGES}", node.path(), list.len()));
     }
-    let mut ids = BTreeMap::new();
-    for (endpoint, position) in endpoints.iter().zip(0..) {
-        ids.insert(endpoint.id.as_str(), position);
-    }
+    let mut ids: Vec<(&str, u32)> = endpoints.iter().map(|endpoint| endpoint.id.as_str()).zip(0..).collect();
+    sort_by(&mut ids, |a, b| a < b);
     let mut accepted: Vec<KeyRange> = Vec::with_capacity(list.len());
     let mut texts = None;
     for (number, node) in list.iter().enumerate() {
@@ -156,10 +153,13 @@ fn key_bound(node: &Node, texts: &mut Option<bool>) -> Result<KeyBound, String> 
     Ok(KeyBound::Text(text.as_bytes().to_vec()))
 }
 
-fn members(node: &Node, ids: &BTreeMap<&str, u32>) -> Result<Vec<u32>, String> {
+/// `ids` ascend.
+fn members(node: &Node, ids: &[(&str, u32)]) -> Result<Vec<u32>, String> {
     let mut members = Vec::new();
     for node in node.list()? {
-        let Some(position) = ids.get(node.text()?) else {
+        let id = node.text()?;
+        let place = ids.partition_point(|(other, _)| *other < id);
+        let Some((_, position)) = ids.get(place).filter(|(other, _)| *other == id) else {
             return Err(node.error("is no id of an endpoint of this pool"));
         };
         if members.contains(position) {

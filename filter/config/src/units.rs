@@ -42,7 +42,7 @@ pub fn print(duration: Duration) -> String {
     if duration.subsec_millis() == 0 {
         format!("{}s", duration.as_secs())
     } else {
-        format!("{}ms", duration.as_millis())
+        format!("{}ms", duration.as_millis() as u64)
     }
 }
 

@@ -4,9 +4,8 @@
 use super::node::{Node, Object};
 use super::{Accepted, Observe, PoolSettings, Role, circuits, endpoints, keys, sessions};
 use core::time::Duration;
-use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig, Strategy};
+use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig, Strategy, sort_by};
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// How often workers exchange what they know while nothing better is known: the upper end of what stale in-flight counts
 /// tolerate, at 0.1 % of a core.
@@ -162,11 +161,15 @@ pub(super) fn header_name(node: &Node) -> Result<String, String> {
 }
 
 pub(super) fn unique<'a>(values: impl Iterator<Item = &'a str>, at: &str, key: &str) -> Result<(), String> {
-    let mut seen = BTreeSet::new();
-    for (index, value) in values.enumerate() {
-        if !seen.insert(value) {
-            return Err(format!("{at}[{index}].{key}: {value:?} is there twice"));
-        }
+    let mut sorted: Vec<(&str, usize)> = values.zip(0..).collect();
+    sort_by(&mut sorted, |a, b| a < b);
+    let again = |pair: &[(&'a str, usize)]| match pair {
+        [(one, _), (other, index)] if one == other => Some((*index, *other)),
+        _ => None,
+    };
+    match sorted.windows(2).filter_map(again).min() {
+        // Quoted as JSON, as in all other errors: Rust's own way to quote brings tables of Unicode, 6 KiB.
+        Some((index, value)) => Err(format!("{at}[{index}].{key}: {} is there twice", Value::from(value))),
+        None => Ok(()),
     }
-    Ok(())
 }

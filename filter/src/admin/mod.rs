@@ -8,8 +8,8 @@ use crate::host::{self, Headers};
 use crate::shared;
 use crate::vm;
 use plimsoll_snapshot::events::EventLog;
-use plimsoll_snapshot::{Events, Health, VERSION};
-use serde_json::{Value, json};
+use plimsoll_snapshot::{Events, Health, VERSION, json};
+use serde_json::{Map, Value};
 
 const PREFIX: &str = "/plimsoll/";
 
@@ -37,13 +37,13 @@ pub(crate) fn answer() -> bool {
 fn route(path: &str) -> Answer {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     match path.strip_prefix("/plimsoll/v1/") {
-        Some("snapshot") => json_answer(200, &report::snapshot()),
+        Some("snapshot") => json_answer(200, json::snapshot(&report::snapshot())),
         Some("events") => match since(query) {
-            Ok(since) => json_answer(200, &events(since)),
+            Ok(since) => json_answer(200, json::events(&events(since))),
             Err(reason) => problem(400, &reason),
         },
         Some("config") => match configuration() {
-            Some(config) => json_answer(200, &config),
+            Some(config) => Answer { status: 200, body: config.to_string().into_bytes() },
             None => problem(
                 503,
                 "no configuration is in force: no picker in this VM (do vm_id, code and VM configuration agree?)",
@@ -51,27 +51,30 @@ fn route(path: &str) -> Answer {
         },
         Some("healthz") => {
             let health = health();
-            json_answer(if health.ok { 200 } else { 503 }, &health)
+            json_answer(if health.ok { 200 } else { 503 }, json::health(&health))
         }
         _ => problem(404, "no such resource; there are snapshot, events, config and healthz under /plimsoll/v1/"),
     }
 }
 
-fn json_answer(status: u32, value: &impl serde::Serialize) -> Answer {
-    match serde_json::to_vec(value) {
+fn json_answer(status: u32, body: Result<Vec<u8>, serde_json::Error>) -> Answer {
+    match body {
         Ok(body) => Answer { status, body },
         Err(error) => problem(500, &error.to_string()),
     }
 }
 
 fn problem(status: u32, reason: &str) -> Answer {
-    Answer { status, body: json!({ "error": reason }).to_string().into_bytes() }
+    let mut body = Map::new();
+    body.insert("error".to_owned(), reason.into());
+    Answer { status, body: Value::Object(body).to_string().into_bytes() }
 }
 
 fn since(query: &str) -> Result<u64, String> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix("since="));
     let Some(value) = value else { return Ok(0) };
-    value.parse().map_err(|_| format!("since: {value:?} is not a sequence number, allowed are whole numbers from 0"))
+    let error = |value| format!("since: {value} is not a sequence number, allowed are whole numbers from 0");
+    value.parse().map_err(|_| error(Value::from(value)))
 }
 
 fn events(since: u64) -> Events {

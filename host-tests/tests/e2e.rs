@@ -12,6 +12,7 @@ mod e2e {
     mod outcomes;
     mod pools;
     mod routing;
+    mod soak;
     mod strategies;
     mod support;
     mod traps;

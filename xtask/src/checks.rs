@@ -66,6 +66,9 @@ pub(crate) fn run(fast: bool, long: bool) -> Result<()> {
     step("tests of traces, as in a release", &mut traces)?;
     let mut real = tests();
     real.args(selected(REAL_PROCESSES)).args(["--", "--test-threads=1"]);
+    if long {
+        real.env("SOAK", "600");
+    }
     last_step("tests with real processes", tools.hand_to(&mut real))
 }
 
@@ -104,7 +107,7 @@ fn tests() -> Command {
     let mut command = cargo();
     command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
     // What a developer sets for a run of his own: kept traces instead of Envoy's, snapshots that are always right.
-    for name in ["DIFFERENTIAL_KEPT", "INSTA_UPDATE", "INSTA_FORCE_PASS", "BELIEVED"] {
+    for name in ["DIFFERENTIAL_KEPT", "INSTA_UPDATE", "INSTA_FORCE_PASS", "BELIEVED", "SOAK"] {
         command.env_remove(name);
     }
     command

@@ -111,10 +111,16 @@ impl Totals {
     }
 }
 
+/// Evidence that does not stand after so many calls begins anew: what was then says little of now, and when a shared
+/// outage ends, the endpoint that recovers last would have a long history that others have outlived.
+const LONGEST: u64 = 64;
+
 /// The evidence against one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Excursion {
     sum: f32,
+    /// The highest since it left zero.
+    peak: f32,
     /// Since the sum left zero.
     own: Totals,
     /// The whole pool's when it left zero.
@@ -135,22 +141,27 @@ pub struct Alarm {
 }
 
 impl Excursion {
-    /// Takes in results. `pool` is the whole pool's totals before them.
-    pub fn observe(&mut self, more: &Totals, steps: Steps, pool: &Totals) {
+    /// Takes in results. `pool` is the whole pool's totals before them. When the sum has come back to zero, returns the
+    /// highest that it had been.
+    pub fn observe(&mut self, more: &Totals, steps: Steps, pool: &Totals) -> Option<f32> {
         let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         let step = steps.sum(small(more.calls), small(more.amount));
         if self.sum <= 0.0 {
             // Nearly always: nothing is wrong, and nothing went wrong.
             if step <= 0.0 {
-                return;
+                return None;
             }
             *self = Self { began: *pool, ..Self::default() };
         }
         self.sum += step;
+        self.peak = self.peak.max(self.sum);
         self.own = self.own.plus(more);
-        if self.sum <= 0.0 {
-            *self = Self::default();
+        if self.sum > 0.0 {
+            return None;
         }
+        let peak = self.peak;
+        self.clear();
+        Some(peak)
     }
 
     /// The sum, now.
@@ -171,7 +182,8 @@ impl Excursion {
     }
 
     /// An alarm, if the sum has reached the threshold and stands against what the others did meanwhile. `pool` is the
-    /// whole pool's totals now, `usual` the usual level. If it does not stand, the sum goes back to what is left of it.
+    /// whole pool's totals now, `usual` the usual level. If it does not stand, the sum goes back to what is left of it, or
+    /// begins anew.
     pub fn alarm(&mut self, kind: Kind, pool: &Totals, usual: f64, threshold: f32) -> Option<Alarm> {
         if self.sum < threshold {
             return None;
@@ -181,8 +193,8 @@ impl Excursion {
         let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         let evidence = Steps::against(kind, level).sum(small(self.own.calls), small(self.own.amount));
         if evidence < threshold {
-            match evidence > 0.0 {
-                true => self.sum = threshold,
+            match evidence > 0.0 && self.own.calls < LONGEST {
+                true => self.sum = evidence,
                 false => self.clear(),
             }
             return None;
@@ -233,6 +245,38 @@ impl Usual {
     pub fn level(&self) -> Option<f64> {
         let mean = f64::from(self.slowness / self.answers.max(1.0)) / 100.0;
         (self.answers >= Self::LEAST).then(|| 1.0 + (mean - 1.0).max(0.0) * Self::MARGIN)
+    }
+}
+
+/// How far sums climb by chance. Results that come after each other are not independent where requests wait in queues:
+/// then sums climb higher than theory has it, at all endpoints, and it takes a higher one to mean something.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise {
+    mean_peak: f32,
+}
+
+impl Noise {
+    /// The mean of the peaks where scores are independent: the first step above zero is exponential with mean .8, and
+    /// seldom another one follows.
+    const INDEPENDENT: f32 = 1.1;
+    /// Peaks that the mean is taken over.
+    const OVER: f32 = 50.0;
+
+    /// A sum of some endpoint has come back to zero.
+    pub fn observe(&mut self, peak: f32) {
+        self.mean_peak += (peak - self.mean_peak) / Self::OVER;
+    }
+
+    /// How many times higher a threshold has to be, at least 1.
+    #[must_use]
+    pub fn factor(&self) -> f32 {
+        (self.mean_peak / Self::INDEPENDENT).max(1.0)
+    }
+}
+
+impl Default for Noise {
+    fn default() -> Self {
+        Self { mean_peak: Self::INDEPENDENT }
     }
 }
 

@@ -18,5 +18,5 @@ mod window;
 pub use breaker::{Breaker, BreakerConfig, BreakerState, Change, Limits, Verdict};
 pub use consecutive::Consecutive;
 pub use cusum::{Cusum, Rates, threshold};
-pub use excursion::{Alarm, Excursion, Kind, Steps, Totals, Usual};
+pub use excursion::{Alarm, Excursion, Kind, Noise, Steps, Totals, Usual};
 pub use window::{Call, CountWindow, Counts, TimeWindow, Window, WindowKind};

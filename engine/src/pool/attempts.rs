@@ -25,6 +25,7 @@ pub struct Attempt {
     /// It is one of the requests that the pool's half-open circuit let through, of this generation.
     pool_probe: Option<u64>,
     trace: Option<u128>,
+    retry: bool,
     /// Step of the load that it found, under `hcl`.
     load_step: u8,
     started: Time,
@@ -55,6 +56,12 @@ impl Attempt {
     /// The trace that it belongs to (W3C's trace id), to be shown if it fails.
     pub fn set_trace(&mut self, trace: u128) {
         self.trace = Some(trace);
+    }
+
+    /// Another endpoint has failed this request before. If this one does, too, it counts as a failure, but is no evidence:
+    /// some requests fail wherever they go, and endpoints that are avoided get little else.
+    pub fn mark_retry(&mut self) {
+        self.retry = true;
     }
 
     /// The answer's head has come.
@@ -122,6 +129,7 @@ impl Pool {
             probe,
             pool_probe,
             trace: None,
+            retry: false,
             load_step,
             started: now,
             answer: Answer::None,
@@ -212,7 +220,7 @@ impl Pool {
             LocalCircuit::Shared(CircuitState::HalfOpen) if attempt.probe => {
                 self.end_probe(position, attempt, probe_result(outcome, call));
             }
-            LocalCircuit::Shared(CircuitState::Closed) => {
+            LocalCircuit::Shared(CircuitState::Closed) if !(call.failed && attempt.retry) => {
                 if call.failed || call.slow {
                     cold.detectors.keep_trace(attempt.trace);
                 }

@@ -6,8 +6,9 @@
 //! holds for failures in a row and for rates, unless configured otherwise.
 
 use super::Pool;
+use super::refresh::USUAL_SLOWNESS;
 use crate::config::CircuitMode;
-use crate::detect::{Alarm, Call, Counts, Kind, Rates, Steps, Totals, Verdict, Window, threshold};
+use crate::detect::{Alarm, Call, Counts, Kind, Noise, Rates, Steps, Totals, Verdict, Window, threshold};
 use crate::detectors::{failures, slow_answers};
 use crate::endpoint::LocalCircuit;
 use crate::evidence::Evidence;
@@ -44,6 +45,8 @@ pub(super) struct Levels {
     failing_steps: Steps,
     /// Sum of evidence that is an alarm.
     threshold: f32,
+    /// How far sums of slowness climb by chance.
+    noise: Noise,
     /// When the last answer came, from anywhere.
     answered: Time,
 }
@@ -51,7 +54,15 @@ pub(super) struct Levels {
 impl Default for Levels {
     fn default() -> Self {
         let failing_steps = Steps::against(Kind::Failure, 0.0);
-        Self { all: Heard::default(), who: 0, failing: 0.0, failing_steps, threshold: 0.0, answered: Time::default() }
+        Self {
+            all: Heard::default(),
+            who: 0,
+            failing: 0.0,
+            failing_steps,
+            threshold: 0.0,
+            noise: Noise::default(),
+            answered: Time::default(),
+        }
     }
 }
 
@@ -91,7 +102,10 @@ impl Pool {
         let before = self.levels.all;
         self.hear(position, &heard, &before, now);
         self.suspect(position, now);
-        self.judge(position, now);
+        // A good call may be the one that makes calls enough for a rate; all else takes a bad one.
+        if call.failed || slowness > USUAL_SLOWNESS || self.config.circuit.rates.is_some() {
+            self.judge(position, call.failed, now);
+        }
     }
 
     /// Whether the endpoint has to be tried again on purpose.
@@ -125,11 +139,14 @@ impl Pool {
             self.levels.answered = now;
             if self.hot.get(position).is_some_and(|hot| hot.circuit == closed) {
                 self.hear(position, &more, &before, now);
-                news.push(position);
+                if more.failures > 0 || more.slowness > more.calls.saturating_mul(USUAL_SLOWNESS) {
+                    news.push(position);
+                }
             }
         }
         for position in news {
-            self.judge(position, now);
+            // This worker's own run of failures is not news.
+            self.judge(position, false, now);
         }
     }
 
@@ -138,10 +155,12 @@ impl Pool {
         let rates = self.config.circuit.rates;
         let Some(cold) = self.cold.get_mut(position) else { return };
         let detectors = &mut cold.detectors;
-        detectors.failing.observe(&failures(more), self.levels.failing_steps, &failures(before));
+        let _ = detectors.failing.observe(&failures(more), self.levels.failing_steps, &failures(before));
         let answers = slow_answers(more);
         if let Some(steps) = detectors.slow_steps {
-            detectors.slowing.observe(&answers, steps, &slow_answers(before));
+            if let Some(peak) = detectors.slowing.observe(&answers, steps, &slow_answers(before)) {
+                self.levels.noise.observe(peak);
+            }
         }
         if !detectors.may_be_slow() {
             detectors.usual.observe(answers.calls, answers.amount);
@@ -157,12 +176,12 @@ impl Pool {
 
     /// Ejects the endpoint if a detector says so and the cap allows. This worker stops using it at once; the others follow
     /// when the tick has written it down.
-    fn judge(&mut self, position: usize, now: Time) {
+    fn judge(&mut self, position: usize, failed: bool, now: Time) {
         if !self.hot.get(position).is_some_and(|hot| hot.circuit == LocalCircuit::Shared(CircuitState::Closed)) {
             return;
         }
-        let reason = self
-            .judge_run(position)
+        let run = if failed { self.judge_run(position) } else { None };
+        let reason = run
             .or_else(|| self.judge_excursion(position, Kind::Failure))
             .or_else(|| self.judge_excursion(position, Kind::Slowness))
             .or_else(|| self.judge_rates(position));
@@ -221,7 +240,8 @@ impl Pool {
         }
         let cold = self.cold.get_mut(position)?;
         let detectors = &mut cold.detectors;
-        let threshold = self.levels.threshold;
+        let calm = self.levels.threshold;
+        let threshold = if kind == Kind::Slowness { calm * self.levels.noise.factor() } else { calm };
         let (signal, alarm) = match kind {
             Kind::Failure => {
                 let pool = failures(&self.levels.all);

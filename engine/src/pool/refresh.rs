@@ -44,7 +44,7 @@ const SLOW_TIMES: f64 = 2.5;
 /// Answers below which their distribution is not known.
 const ENOUGH_ANSWERS: u64 = 100;
 /// The score of an answer before that: the mean of all.
-const USUAL_SLOWNESS: u64 = 100;
+pub(super) const USUAL_SLOWNESS: u64 = 100;
 /// What an answer is thought to take before one was seen.
 const FIRST_GUESS_US: f64 = 10_000.0;
 

@@ -33,6 +33,8 @@ pub(super) struct Fleet {
     positions: Vec<u32>,
     /// By the slot of the request: its list, in the scenario's positions.
     lists: Vec<Candidates>,
+    /// By the slot of the request: how many attempts it has had, the present one included.
+    tries: Vec<u32>,
     /// By the slot of the request: its attempt under way.
     under_way: Vec<Option<Started>>,
     verdicts: Vec<Verdict>,
@@ -67,6 +69,7 @@ impl Fleet {
             present: Vec::new(),
             positions: vec![NOWHERE; endpoints.len()],
             lists: Vec::new(),
+            tries: Vec::new(),
             under_way: Vec::new(),
             verdicts: Vec::new(),
             config: PoolConfig { endpoints, ..engine.pool.clone() },
@@ -184,6 +187,11 @@ impl Balancer for Fleet {
     }
 
     fn pick(&mut self, request: &Request<'_>, now: Time) -> Pick {
+        let slot = request.slot as usize;
+        if self.tries.len() <= slot {
+            self.tries.resize(slot + 1, 0);
+        }
+        self.tries[slot] = request.tried.len() as u32 + 1;
         match request.tried.len() {
             0 => self.choose(request, now),
             attempt => self.listed(request.slot as usize, attempt),
@@ -196,7 +204,11 @@ impl Balancer for Fleet {
             self.under_way.resize_with(slot + 1, || None);
         }
         let position = self.positions[attempt.endpoint as usize];
-        self.under_way[slot] = self.workers[attempt.worker as usize].pool.start(position, now);
+        let mut started = self.workers[attempt.worker as usize].pool.start(position, now);
+        if let Some(started) = started.as_mut().filter(|_| self.tries.get(slot).is_some_and(|tries| *tries > 1)) {
+            started.mark_retry();
+        }
+        self.under_way[slot] = started;
     }
 
     fn settle(&mut self, attempt: Attempt, now: Time, ending: Ending) {

@@ -26,7 +26,7 @@ fn until_alarm(kind: Kind, own: f64, others: f64, usual: f64, seed: u64, limit: 
             pool = pool.plus(&result(kind, others, &mut rng));
         }
         let more = result(kind, own, &mut rng);
-        excursion.observe(&more, steps, &pool);
+        let _ = excursion.observe(&more, steps, &pool);
         pool = pool.plus(&more);
         if excursion.alarm(kind, &pool, usual, threshold).is_some() {
             return Some(call);
@@ -91,7 +91,7 @@ fn the_alarm_says_what_it_rests_on() {
     let (mut pool, mut excursion) = (Totals { calls: 1000, amount: 10, marked: 10 }, Excursion::default());
     let steps = Steps::against(FAILURE, 0.01);
     for _ in 0..8 {
-        excursion.observe(&failure, steps, &pool);
+        let _ = excursion.observe(&failure, steps, &pool);
         pool = pool.plus(&failure);
     }
     pool = pool.plus(&Totals { calls: 100, amount: 2, marked: 2 });
@@ -117,4 +117,23 @@ fn what_is_usual_is_learned_and_kept_without_traffic() {
         usual.fade();
     }
     assert_eq!(usual.level(), Some(1.0), "faster than the pool is no reason to be judged more strictly");
+}
+
+#[test]
+fn noise_is_1_where_scores_are_independent_and_more_where_they_come_in_bursts() {
+    let factor = |burst: u32| {
+        let (mut rng, mut noise, mut excursion) = (Rng::new(3), Noise::default(), Excursion::default());
+        let steps = Steps::against(SLOWNESS, 1.0);
+        for _ in 0..20_000 {
+            let more = result(SLOWNESS, 1.0, &mut rng);
+            for _ in 0..burst {
+                if let Some(peak) = excursion.observe(&more, steps, &Totals::default()) {
+                    noise.observe(peak);
+                }
+            }
+        }
+        noise.factor()
+    };
+    assert!(factor(1) < 1.35, "{}", factor(1));
+    assert!(factor(4) > 2.5, "{}", factor(4));
 }

@@ -5,6 +5,7 @@ use plimsoll_sim::{
     Attempt, Balancer, Change, Client, Ending, Endpoint, Engine, Envoy, Extent, Fault, FaultKind, Outlier, Pick,
     Report, Request, Scenario, Service, Shape, Subject, Targets, Traffic, Verdict, VerdictReport, run_with,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Mean service time.
@@ -114,6 +115,8 @@ pub(crate) struct Found {
     pub(crate) seed: u64,
     /// From the fault to the ejection; `None`: never.
     pub(crate) after: Option<Duration>,
+    /// From the fault to the first attempt that met it.
+    pub(crate) met: Duration,
     /// The signal that ejected it, in the subject's words.
     pub(crate) signal: String,
     /// Ejections of others, or before the fault.
@@ -130,6 +133,7 @@ pub(crate) fn find(scenario: &Scenario, subject: &Subject, from: Duration) -> Fo
     Found {
         seed: scenario.seed,
         after: first.map(|verdict| verdict.at - from),
+        met: watch.attempts.iter().find(|seen| seen.began >= from).map_or(Duration::ZERO, |seen| seen.began - from),
         signal: first.and_then(|verdict| verdict.why.split(' ').next()).unwrap_or("none").to_owned(),
         wrong: ejected().filter(|verdict| !right(verdict)).count(),
     }
@@ -149,6 +153,18 @@ pub(crate) fn most_out(report: &Report) -> usize {
 pub(crate) fn ejections(report: &Report, of: impl Fn(u32) -> bool) -> usize {
     let counts = |verdict: &&VerdictReport| verdict.change == Change::Ejected && of(verdict.endpoint);
     report.verdicts.iter().filter(counts).count()
+}
+
+/// Which signals ejected anybody, and how often.
+pub(crate) fn signals<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
+    let mut counts = BTreeMap::new();
+    for verdict in reports.into_iter().flat_map(|report| &report.verdicts) {
+        if verdict.change == Change::Ejected {
+            *counts.entry(verdict.why.split(' ').next().unwrap_or_default()).or_insert(0) += 1;
+        }
+    }
+    let parts: Vec<String> = counts.iter().map(|(signal, count)| format!("{signal} {count}")).collect();
+    parts.join(", ")
 }
 
 /// Any balancer, and a count beside it that it cannot influence.

@@ -79,6 +79,14 @@ impl Times {
         quantile(&times, q).flatten().map_or(f64::INFINITY, |time| time.as_secs_f64())
     }
 
+    /// The same from the first attempt that met the fault: nobody can know before.
+    pub(crate) fn quantile_since_met(&self, q: f64) -> f64 {
+        let time = |found: &Found| found.after.map_or(f64::INFINITY, |after| (after - found.met).as_secs_f64());
+        let mut times: Vec<f64> = self.0.iter().map(time).collect();
+        times.sort_by(f64::total_cmp);
+        quantile(&times, q).unwrap_or(f64::INFINITY)
+    }
+
     /// Half of the interval that holds the true median with a probability of 95 %: by ranks, whatever the distribution,
     /// n / 2 ± .98 √n.
     pub(crate) fn median_error(&self) -> f64 {

@@ -7,7 +7,8 @@
 
 use crate::Section;
 use crate::bed::{
-    WORKERS, ejections, envoy_default, envoy_tuned, errors, most_out, onset, play, plimsoll, pool, seconds, slow,
+    WORKERS, ejections, envoy_default, envoy_tuned, errors, most_out, onset, play, plimsoll, pool, seconds, signals,
+    slow,
 };
 use crate::claim::{Claim, Effort};
 use plimsoll_engine::PoolConfig;
@@ -53,7 +54,11 @@ fn judge(name: &str, count: usize, kind: FaultKind, reports: &[(u64, Report)]) -
     };
     let ejected = by_seed(&|report| ejections(report, |_| true));
     if kind != errors(1.0) {
-        return Claim::counted(format!("{name}, ejections"), 0, &ejected, "");
+        let mut claim = Claim::counted(format!("{name}, ejections"), 0, &ejected, "");
+        if claim.is_wrong() {
+            claim.note += &format!("; {}", signals(reports.iter().map(|(_, report)| report)));
+        }
+        return claim;
     }
     let cap = PoolConfig { endpoints: vec![Default::default(); count], ..PoolConfig::default() }.max_ejected();
     let sum: usize = ejected.iter().map(|(_, count)| count).sum();

@@ -4,6 +4,10 @@
 //! Under `peak_ewma` an endpoint that is slow or fails loses its traffic long before it is ejected, which is good for
 //! clients and bad for evidence; under the other two it keeps it.
 //!
+//! A healthy endpoint that looks slow by chance may get nothing for half a second under `peak_ewma`, and a fault that
+//! begins then is not met before its next attempt. So medians count from the fault, and the limits on p99 count from the
+//! first attempt that met it; both are told.
+//!
 //! `--long` plays 100 seeds of everything with 1, 4 and 16 workers. The ordinary run has 40 seeds for the defaults and, for
 //! other strategies, shapes and ticks, 20 with 4 workers: there the "p99" is the slowest, which asks more.
 
@@ -67,8 +71,8 @@ fn measure(kind: FaultKind, shape: &Shape, subject: &Subject, seeds: u64) -> Tim
 }
 
 fn claim(name: String, case: &Case, times: &Times) -> Claim {
-    let (median, p99) = (times.quantile(0.5), times.quantile(0.99));
-    let limits = [("median", median, case.median), ("p99", p99, case.p99)];
+    let (median, p99, known) = (times.quantile(0.5), times.quantile(0.99), times.quantile_since_met(0.99));
+    let limits = [("median", median, case.median), ("p99 since met", known, case.p99)];
     let expected: Vec<String> =
         limits.iter().filter_map(|(name, _, limit)| Some(format!("{name} ≤ {} s", (*limit)?))).collect();
     let holds = limits.iter().all(|(_, got, limit)| limit.is_none_or(|limit| *got <= limit));
@@ -78,7 +82,11 @@ fn claim(name: String, case: &Case, times: &Times) -> Claim {
         expected: expected.join(", "),
         holds: (!expected.is_empty()).then_some(holds),
         note,
-        ..Claim::told(name, format!("median {}, p99 {}", seconds(median), seconds(p99)), times.count())
+        ..Claim::told(
+            name,
+            format!("median {}, p99 {}, since met {}", seconds(median), seconds(p99), seconds(known)),
+            times.count(),
+        )
     }
 }
 

@@ -250,33 +250,48 @@ impl Usual {
 
 /// How far sums climb by chance. Results that come after each other are not independent where requests wait in queues:
 /// then sums climb higher than theory has it, at all endpoints, and it takes a higher one to mean something.
+///
+/// Peaks have a tail like e^(−height / scale), with a scale of 1 where results are independent. It follows from how many of
+/// them are high; their mean would say little, because most are low wherever they come from.
 #[derive(Clone, Copy, Debug)]
 pub struct Noise {
-    mean_peak: f32,
+    /// Share of peaks above [`Noise::HIGH`].
+    high: f32,
+    seen: u32,
 }
 
 impl Noise {
-    /// The mean of the peaks where scores are independent: the first step above zero is exponential with mean .8, and
-    /// seldom another one follows.
-    const INDEPENDENT: f32 = 1.1;
-    /// Peaks that the mean is taken over.
-    const OVER: f32 = 50.0;
+    const HIGH: f32 = 6.0;
+    /// The share where results are independent, and before anything was seen.
+    const INDEPENDENT: f32 = 0.005;
+    /// Peaks that the share is taken over.
+    const OVER: f32 = 200.0;
+    /// Peaks before anything can be said.
+    const LEAST: u32 = 100;
+    /// More than this many times is not believed.
+    const MOST: f32 = 10.0;
 
-    /// A sum of some endpoint has come back to zero.
+    /// A sum of some endpoint has come back to zero, from this height.
     pub fn observe(&mut self, peak: f32) {
-        self.mean_peak += (peak - self.mean_peak) / Self::OVER;
+        self.seen = self.seen.saturating_add(1);
+        let high = if peak > Self::HIGH { 1.0 } else { 0.0 };
+        // At first a mean of all, so that it is learned in a second.
+        let over = (self.seen as f32).clamp(50.0, Self::OVER);
+        self.high += (high - self.high) / over;
     }
 
-    /// How many times higher a threshold has to be, at least 1.
+    /// How many times higher a threshold has to be, at least 1; `None` while too little is known.
     #[must_use]
-    pub fn factor(&self) -> f32 {
-        (self.mean_peak / Self::INDEPENDENT).max(1.0)
+    pub fn factor(&self) -> Option<f32> {
+        let scale = |share: f32| Self::HIGH / -libm::logf(share);
+        let factor = scale(self.high.clamp(Self::INDEPENDENT, 0.6)) / scale(Self::INDEPENDENT);
+        (self.seen >= Self::LEAST).then_some(factor.clamp(1.0, Self::MOST))
     }
 }
 
 impl Default for Noise {
     fn default() -> Self {
-        Self { mean_peak: Self::INDEPENDENT }
+        Self { high: Self::INDEPENDENT, seen: 0 }
     }
 }
 

@@ -24,10 +24,19 @@ use plimsoll_snapshot::{CircuitState, Reason, Signal};
 /// has one in a day, and because the bound is some 16 times too low, one in weeks. With the 600 that make the threshold 11
 /// in a pool of 100, a healthy pool of ten lost an endpoint each 20 minutes.
 const WANTED_RUN: f64 = 1e8;
+/// Where sums of slowness climb so many times higher by chance than they should, requests wait in queues, and an endpoint
+/// with a queue cannot be told from one that has become slow. To eject it would make the other queues longer: in a pool at
+/// nine tenths of its capacity, that took out one after the other and doubled the mean latency.
+const MOST_TRUSTED_NOISE: f32 = 1.3;
+/// Share of slow answers below which an endpoint is not called slow, however unusual its answers are: where times hardly
+/// vary, a little waiting is far in the tail.
+const LEAST_SLOW: f64 = 0.25;
 /// An endpoint is silent if nothing came for this many times the pool's 99.9th percentile …
-const SILENT_TIMES: u32 = 2;
+const SILENT_TIMES: f64 = 2.0;
 /// … and this.
 const SILENT_MARGIN: Duration = Duration::from_millis(50);
+/// … up to this many times longer where answers come in bursts.
+const MOST_NOISE: f32 = 3.0;
 /// Share of failures that k failures in a row are meant for.
 const RUN_MEANT_FOR: f64 = 0.01;
 /// How many times more often than the others an endpoint has to fail, or be slow, before a rate is its own fault.
@@ -240,8 +249,11 @@ impl Pool {
         }
         let cold = self.cold.get_mut(position)?;
         let detectors = &mut cold.detectors;
-        let calm = self.levels.threshold;
-        let threshold = if kind == Kind::Slowness { calm * self.levels.noise.factor() } else { calm };
+        let mut threshold = self.levels.threshold;
+        if kind == Kind::Slowness {
+            let noise = self.levels.noise.factor().filter(|noise| *noise <= MOST_TRUSTED_NOISE)?;
+            threshold *= noise;
+        }
         let (signal, alarm) = match kind {
             Kind::Failure => {
                 let pool = failures(&self.levels.all);
@@ -252,7 +264,8 @@ impl Pool {
                 (Signal::Slowness, detectors.slowing.alarm(kind, &pool, usual, threshold))
             }
         };
-        let Alarm { evidence, calls, share, others } = alarm?;
+        let unclear = |alarm: &Alarm| kind == Kind::Slowness && alarm.share < LEAST_SLOW;
+        let Alarm { evidence, calls, share, others } = alarm.filter(|alarm| !unclear(alarm))?;
         Some(Reason {
             observed: evidence,
             threshold: f64::from(threshold),
@@ -293,7 +306,9 @@ impl Pool {
     /// Endpoints that have attempts waiting and have not answered any for longer than answers take, while others do.
     pub(super) fn judge_silence(&mut self, now: Time) {
         let Some(longest) = self.window.longest.filter(|_| self.config.circuit.outliers) else { return };
-        let limit = longest.saturating_mul(SILENT_TIMES).saturating_add(SILENT_MARGIN);
+        // Where requests queue, answers are late in bursts, and the last epoch may have been calmer.
+        let noise = f64::from(self.levels.noise.factor().unwrap_or(1.0).min(MOST_NOISE));
+        let limit = longest.mul_f64(SILENT_TIMES * noise).saturating_add(SILENT_MARGIN);
         if now.since(self.levels.answered) > longest {
             return;
         }

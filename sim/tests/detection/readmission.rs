@@ -49,7 +49,7 @@ fn share(watched: &Watched, since: Duration) -> Option<f64> {
 }
 
 fn shares(effort: Effort) -> Vec<Claim> {
-    let seeds = effort.pick(9, 60);
+    let seeds = effort.pick(6, 60);
     let calm = share_claim("share without a fault".to_owned(), seeds, |seed| share_after(None, seed));
     let one = |(name, kind): (&str, FaultKind)| {
         share_claim(format!("share after {name}"), seeds, |seed| share_after(Some(kind), seed))

@@ -8,8 +8,8 @@
 //! begins then is not met before its next attempt. So medians count from the fault, and the limits on p99 count from the
 //! first attempt that met it; both are told.
 //!
-//! `--long` plays 100 seeds of everything with 1, 4 and 16 workers. The ordinary run has 40 seeds for the defaults and, for
-//! other strategies, shapes and ticks, 20 with 4 workers: there the "p99" is the slowest, which asks more.
+//! `--long` plays 100 seeds of everything with 1, 4 and 16 workers. The ordinary run has 30 seeds for the defaults and, for
+//! other strategies, shapes and ticks, 10 with 4 workers: there the "p99" is the slowest, which asks more.
 
 use crate::Section;
 use crate::bed::{TICK, WORKERS, engine, envoy_tuned, fault, find, onset, pool};
@@ -107,7 +107,7 @@ fn agreement(name: &str, tick: Duration, one: &Times, many: &Times) -> Claim {
 /// All cases under these numbers of workers.
 fn rows(strategy: Strategy, tick: Duration, shape: &Shape, effort: Effort) -> Vec<Claim> {
     let usual = strategy == Strategy::default() && tick == TICK && *shape == Shape::Exponential;
-    let seeds = effort.pick(if usual { 40 } else { 20 }, 100);
+    let seeds = effort.pick(if usual { 30 } else { 10 }, 100);
     let workers = if usual || effort == Effort::Long { &WORKERS[..] } else { &WORKERS[1..2] };
     let shape_name = if *shape == Shape::Exponential { "" } else { ", lognormal" };
     let mut claims = Vec::new();
@@ -152,7 +152,7 @@ fn otherwise(effort: Effort) -> Vec<Claim> {
 /// What its rules take, for comparison.
 fn envoy(effort: Effort) -> Vec<Claim> {
     let one = |case: &Case| {
-        let times = measure(case.kind, &Shape::Exponential, &envoy_tuned(), effort.pick(20, 100));
+        let times = measure(case.kind, &Shape::Exponential, &envoy_tuned(), effort.pick(10, 100));
         let name = format!("{}, Envoy tuned", case.name);
         Claim { expected: String::new(), holds: None, ..claim(name, case, &times) }
     };

@@ -132,8 +132,9 @@ fn noise_is_1_where_scores_are_independent_and_more_where_they_come_in_bursts() 
                 }
             }
         }
-        noise.factor()
+        noise.factor().unwrap()
     };
+    assert_eq!(Noise::default().factor(), None);
     assert!(factor(1) < 1.35, "{}", factor(1));
     assert!(factor(4) > 2.5, "{}", factor(4));
 }

@@ -47,7 +47,12 @@ impl Time {
 
 /// A duration in whole microseconds, saturating at [`u32::MAX`] (71 minutes).
 pub(crate) fn micros(duration: Duration) -> u32 {
-    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+    // By hand: the standard library goes through 128 bits.
+    match u32::try_from(duration.as_secs()) {
+        Ok(secs) => u64::from(secs).wrapping_mul(1_000_000).wrapping_add(u64::from(duration.subsec_micros())),
+        Err(_) => u64::MAX,
+    }
+    .min(u64::from(u32::MAX)) as u32
 }
 
 /// A duration in nanoseconds, saturating at [`u64::MAX`] (584 years): to divide numbers of 128 bits takes more code.

@@ -194,22 +194,25 @@ impl Pool {
     }
 
     fn settle(&mut self, attempt: &Attempt, now: Time, latency: Duration, outcome: Outcome) {
-        let call = match outcome {
-            Outcome::Success => Call { failed: false, slow: self.window.is_slow(latency) },
-            Outcome::Failure(_) => Call { failed: true, slow: self.window.is_slow(latency) },
+        let latency_us = micros(latency);
+        let slow = self.window.is_slow(latency_us);
+        let failed = match outcome {
+            Outcome::Success => false,
+            Outcome::Failure(_) => true,
             Outcome::Overload | Outcome::Ignored => {
                 if let Some(position) = self.find(attempt) {
-                    self.count(position, now, latency, outcome);
+                    self.count(position, now, latency, outcome, slow);
                 }
                 return self.give_back(attempt);
             }
         };
+        let call = Call { failed, slow };
         if let Some(generation) = attempt.pool_probe {
             self.end_pool_probe(generation, probe_result(outcome, call));
         }
         let Some(position) = self.find(attempt) else { return };
-        self.count(position, now, latency, outcome);
-        if outcome == Outcome::Success {
+        self.count(position, now, latency, outcome, slow);
+        if outcome == Outcome::Success && self.by_load.is_kept() {
             self.by_load.record(position, attempt.load_step, now, latency, self.window.averaged_over());
         }
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
@@ -224,7 +227,7 @@ impl Pool {
                 if call.failed || call.slow {
                     cold.detectors.keep_trace(attempt.trace);
                 }
-                let slowness = if call.failed { 0 } else { self.window.slowness(latency) };
+                let slowness = if call.failed { 0 } else { self.window.slowness(latency_us) };
                 self.hear_own(position, call, slowness, now);
             }
             _ => {}
@@ -232,9 +235,8 @@ impl Pool {
     }
 
     /// Counts a finished attempt, whatever state the circuit is in.
-    fn count(&mut self, position: usize, now: Time, latency: Duration, outcome: Outcome) {
+    fn count(&mut self, position: usize, now: Time, latency: Duration, outcome: Outcome, slow: bool) {
         let averaged_over = self.window.averaged_over();
-        let slow = self.window.is_slow(latency);
         let overloaded_us = self.window.middle_us() * OVERLOAD_TIMES;
         let latency_us = micros(latency);
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };

@@ -112,9 +112,17 @@ impl Pool {
         self.hear(position, &heard, &before, now);
         self.suspect(position, now);
         // A good call may be the one that makes calls enough for a rate; all else takes a bad one.
-        if call.failed || slowness > USUAL_SLOWNESS || self.config.circuit.rates.is_some() {
+        let bad = call.failed || slowness > USUAL_SLOWNESS && self.has_evidence_against(position);
+        if bad || self.config.circuit.rates.is_some() {
             self.judge(position, call.failed, now);
         }
+    }
+
+    /// Nearly never: it takes a second look to tell.
+    fn has_evidence_against(&self, position: usize) -> bool {
+        let threshold = self.levels.threshold;
+        let of = |cold: &crate::endpoint::Cold| cold.detectors.failing.sum().max(cold.detectors.slowing.sum());
+        self.cold.get(position).is_some_and(|cold| of(cold) >= threshold)
     }
 
     /// Whether the endpoint has to be tried again on purpose.
@@ -166,10 +174,10 @@ impl Pool {
         let detectors = &mut cold.detectors;
         let _ = detectors.failing.observe(&failures(more), self.levels.failing_steps, &failures(before));
         let answers = slow_answers(more);
-        if let Some(steps) = detectors.slow_steps {
-            if let Some(peak) = detectors.slowing.observe(&answers, steps, &slow_answers(before)) {
-                self.levels.noise.observe(peak);
-            }
+        if let Some(steps) = detectors.slow_steps
+            && let Some(peak) = detectors.slowing.observe(&answers, steps, &slow_answers(before))
+        {
+            self.levels.noise.observe(peak);
         }
         if !detectors.may_be_slow() {
             detectors.usual.observe(answers.calls, answers.amount);

@@ -65,6 +65,7 @@ pub(super) struct Window {
     middle_us: Option<f64>,
     /// Mean service time over all endpoints.
     mean_us: Option<f64>,
+    spans: Spans,
     /// Median of the latencies that the endpoints are compared by: where a new one starts.
     pub(super) usual_us: Option<f32>,
     epoch_began: Time,
@@ -86,13 +87,13 @@ impl Window {
         }
     }
 
-    pub(super) fn is_slow(&self, latency: Duration) -> bool {
-        self.slow_above_us.is_some_and(|limit| micros(latency) > limit)
+    pub(super) fn is_slow(&self, latency_us: u32) -> bool {
+        self.slow_above_us.is_some_and(|limit| latency_us > limit)
     }
 
     /// See [`crate::detect::Kind::Slowness`].
-    pub(super) fn slowness(&self, latency: Duration) -> u64 {
-        let score = self.slowness.get(bucket::<4>(micros(latency))).or(self.slowness.last());
+    pub(super) fn slowness(&self, latency_us: u32) -> u64 {
+        let score = self.slowness.get(bucket::<4>(latency_us));
         score.map_or(USUAL_SLOWNESS, |score| u64::from(*score))
     }
 
@@ -101,19 +102,14 @@ impl Window {
         self.middle_us.unwrap_or(FIRST_GUESS_US) as f32
     }
 
-    /// Mean service time over all endpoints.
-    fn service(&self) -> Duration {
-        Duration::from_micros(self.mean_us.unwrap_or(FIRST_GUESS_US).max(1.0) as u64)
-    }
-
     /// Over which time an endpoint's latency is averaged.
     pub(super) fn averaged_over(&self) -> Duration {
-        self.service().saturating_mul(AVERAGED).clamp(SHORTEST_AVERAGE, LONGEST_AVERAGE)
+        self.spans.averaged_over
     }
 
     /// How the average of an idle endpoint fades.
     pub(super) fn fading(&self, now: Time) -> Fading {
-        Fading::new(now, self.service().saturating_mul(FADES).max(FADES_AT_LEAST))
+        Fading::new(now, self.spans.fades_over)
     }
 
     /// The epoch is over: until the next one is, its answers are what others are compared with. Those of the present one
@@ -131,6 +127,31 @@ impl Window {
         self.sketches.swap(0, 1);
         let [current, _] = &mut self.sketches;
         current.clear();
+    }
+}
+
+/// What follows from the mean service time: worked out when that changes, not for each request.
+#[derive(Clone, Copy, Debug)]
+struct Spans {
+    service: Duration,
+    averaged_over: Duration,
+    fades_over: Duration,
+}
+
+impl Spans {
+    fn of(mean_us: f64) -> Self {
+        let service = Duration::from_micros(mean_us.max(1.0) as u64);
+        Self {
+            service,
+            averaged_over: service.saturating_mul(AVERAGED).clamp(SHORTEST_AVERAGE, LONGEST_AVERAGE),
+            fades_over: service.saturating_mul(FADES).max(FADES_AT_LEAST),
+        }
+    }
+}
+
+impl Default for Spans {
+    fn default() -> Self {
+        Self::of(FIRST_GUESS_US)
     }
 }
 
@@ -196,6 +217,7 @@ impl Pool {
         self.window.middle_us = middle_us(&samples);
         // A pause does not change how long requests take.
         self.window.mean_us = overall_mean_us(&samples).or(self.window.mean_us);
+        self.window.spans = self.window.mean_us.map(Spans::of).unwrap_or_default();
         self.window.usual_us = usual_us(&self.hot, self.window.fading(now));
         let configured = self.config.circuit.rates.and_then(|rates| rates.slow_above).map(micros);
         let relative = self.window.middle_us.map(|middle| (middle * SLOW_TIMES) as u32);
@@ -247,7 +269,7 @@ impl Pool {
 
     /// How much the other workers' requests under way count where two are compared: e^(−age/S), S the mean service time.
     pub(super) fn peers_scale(&self, now: Time) -> f32 {
-        let worth = self.window.peers_at.map_or(0.0, |at| decay(now.since(at), self.window.service()));
+        let worth = self.window.peers_at.map_or(0.0, |at| decay(now.since(at), self.window.spans.service));
         // The least remainder would break every tie, on all workers alike: with news 20 S old they herd (in a model of it a
         // mean of 4.07 S in place of 3.85).
         if worth < WORTHLESS { 0.0 } else { worth }

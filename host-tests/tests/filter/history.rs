@@ -2,8 +2,8 @@
 
 use super::{MS, TICK, admin, load, setup};
 use crate::filter_bed::{PICKER, address, assert_sound, configuration, events, setup_of, snapshot, variant};
-use plimsoll_host_tests::host::Plugin;
 use plimsoll_host_tests::host::proxy::{Behaviour, FailurePolicy, Proxy, Request};
+use plimsoll_host_tests::host::{Headers, Plugin};
 use plimsoll_snapshot::history::view::{EndpointHistory, History, PoolHistory, Values};
 use plimsoll_snapshot::{CircuitState, Status};
 use serde_json::{Value, json};
@@ -12,9 +12,15 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn history(proxy: &mut Proxy, query: &str) -> History {
-    let (status, body) = admin(proxy, "GET", &format!("/plimsoll/v1/history{query}"));
-    assert_eq!(status, 200, "{body}");
-    serde_json::from_value(body).expect("as documented")
+    history_of(proxy, 0, query)
+}
+
+/// As one worker tells it.
+fn history_of(proxy: &mut Proxy, worker: usize, query: &str) -> History {
+    let path = format!("/plimsoll/v1/history{query}");
+    let (status, _, body) = proxy.admin(worker, Headers::get_request(&path)).expect("the filter answers");
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    serde_json::from_slice(&body).expect("as documented")
 }
 
 /// Pool `demo` with its endpoints, at a resolution.
@@ -86,7 +92,7 @@ fn the_beginning_of_a_fault_is_in_it_with_the_right_second_and_numbers() {
     // One hundred requests a second, less what came before the first point.
     let total = snapshot(&mut proxy).pools[0].clone();
     let unknown = pool.requests.iter().position(Option::is_some).expect("counts");
-    assert!(unknown <= 1 && pool.span_ms[unknown] == Some(1_000), "{:?}", pool.span_ms);
+    assert!(unknown <= 1 && pool.span_ms[unknown].is_some_and(|span| span >= 900), "{:?}", pool.span_ms);
     assert!(total.requests - sum(&pool.requests) <= 100, "{} of {}", sum(&pool.requests), total.requests);
     assert_eq!(pool.picks[begun - 2], Some(100));
     assert!(shown[0].p99_ms[begun].is_some_and(|p99| (0.5..50.0).contains(&p99)), "{:?}", shown[0].p99_ms);
@@ -96,41 +102,45 @@ fn the_beginning_of_a_fault_is_in_it_with_the_right_second_and_numbers() {
 /// Which worker leads depends on who came first: each is trapped once.
 #[test]
 fn when_the_leader_dies_nothing_is_lost_or_doubled() {
-    for (dies, policy) in [(0, FailurePolicy::Reload), (1, FailurePolicy::Reload), (0, FailurePolicy::OpenInFlight)] {
-        let pool = json!({"strategy": "round_robin"});
-        let guest = variant("trap");
-        let mut proxy = setup_of(&guest, 4, &pool).workers(2).failure_policy(policy).start().expect("starts");
-        load(&mut proxy, 2, 300, 10 * MS);
-        to_the_end_of_a_second(&mut proxy);
-        proxy.run_for(TICK * 3);
-        let before = snapshot(&mut proxy).pools[0].clone();
-        let (_, known) = demo(&mut proxy, "1s");
-        let base = before.requests - sum(&known.requests);
-        proxy.fetch(Request::get("/").on_worker(dies).header("x-plimsoll-test-trap", "now"));
-        assert_eq!(proxy.traps().len(), 1);
-        // The one that lives goes on; the other one comes back with its next request, or never.
-        for n in 0..1_000 {
-            let worker = if policy == FailurePolicy::Reload && n >= 300 { n as usize % 2 } else { 1 - dies };
-            proxy.submit_after(10 * MS * n, Request::get("/").on_worker(worker));
-        }
-        proxy.run_until_idle();
-        proxy.run_for(SECOND * 2);
-        let (whole, pool) = demo(&mut proxy, "1s");
-        let total = snapshot(&mut proxy).pools[0].requests;
-        let case = format!("{dies} {policy:?}: {:?}, {:?}", pool.requests, pool.span_ms);
-        // The trapped worker's last cell was kept or is replaced by that of its new life.
-        assert!(total >= 1_000, "{case}");
-        assert_eq!(sum(&pool.requests) - sum(&known.requests), 1_000, "{case}");
-        assert!(base <= 100, "{case}");
-        // Where nobody led, points are missing; the next one says how long it had to wait.
-        let spans: u64 = pool.span_ms.iter().flatten().sum();
-        let covered = times(&whole);
-        let elapsed = covered[covered.len() - 1] - covered[0];
-        assert!(spans.abs_diff(elapsed) <= 1_200, "{elapsed} ms: {case}");
-        assert!(pool.requests.iter().flatten().all(|requests| *requests <= 400), "{case}");
-        for endpoint in &pool.endpoints {
-            assert!(sum(&endpoint.requests).abs_diff(sum(&pool.requests) / 4) <= 50, "{case}");
-        }
+    for policy in [FailurePolicy::Reload, FailurePolicy::OpenInFlight] {
+        (0..2).for_each(|dies| a_worker_dies(dies, policy));
+    }
+}
+
+fn a_worker_dies(dies: usize, policy: FailurePolicy) {
+    let guest = variant("trap");
+    let pool = json!({"strategy": "round_robin"});
+    let mut proxy = setup_of(&guest, 4, &pool).workers(2).failure_policy(policy).start().expect("starts");
+    load(&mut proxy, 2, 300, 10 * MS);
+    to_the_end_of_a_second(&mut proxy);
+    proxy.run_for(TICK * 3);
+    let query = "?pool=demo&endpoints=true";
+    let before = history(&mut proxy, query);
+    proxy.fetch(Request::get("/").on_worker(dies).header("x-plimsoll-test-trap", "now"));
+    assert_eq!(proxy.traps().len(), 1);
+    // The one that lives goes on; the other one comes back with its next request, or never.
+    let lives = 1 - dies;
+    for n in 0..1_000 {
+        let worker = if policy == FailurePolicy::Reload && n >= 300 { n as usize % 2 } else { lives };
+        proxy.submit_after(10 * MS * n, Request::get("/").on_worker(worker));
+    }
+    proxy.run_until_idle();
+    proxy.run_for(SECOND * 2);
+
+    let after = history_of(&mut proxy, lives, query);
+    let (known, pool) = (&before.pools[0], &after.pools[0]);
+    let case = format!("{dies} {policy:?}: {:?}, {:?}", pool.requests, pool.span_ms);
+    assert_eq!(sum(&pool.requests) - sum(&known.requests), 1_000, "{case}");
+    assert!((200..=300).contains(&sum(&known.requests)), "all but the first second: {case}");
+    // Where nobody led, points are missing; the next one says how long it had to wait.
+    let spans: u64 = sum(&pool.span_ms);
+    let begins = times(&after);
+    let elapsed = begins[begins.len() - 1] - begins[0];
+    assert!(spans.abs_diff(elapsed) <= 100, "{elapsed} ms: {case}");
+    let rates = pool.requests.iter().zip(&pool.span_ms).filter_map(|(requests, span)| requests.zip(*span));
+    assert!(rates.clone().all(|(requests, span)| requests * 10 <= span + 100), "never more than 100 a second: {case}");
+    for endpoint in &pool.endpoints {
+        assert!(sum(&endpoint.requests).abs_diff(sum(&pool.requests) / 4) <= 10, "{case}");
     }
 }
 
@@ -153,9 +163,10 @@ fn half_a_minute_sums_its_seconds_and_shows_the_worst_of_them() {
         let within: Vec<usize> =
             (0..fine_times.len()).filter(|n| (begin..begin + 30_000).contains(&fine_times[*n])).collect();
         let of = |values: &Values<u64>| within.iter().filter_map(|n| values[*n]).sum::<u64>();
-        assert_eq!(coarse.requests[point], Some(of(&fine.requests)));
-        assert_eq!(coarse.span_ms[point], Some(of(&fine.span_ms)));
-        assert_eq!(coarse.endpoints[1].failures[point], Some(of(&fine.endpoints[1].failures)));
+        // The first second has no counts.
+        assert_eq!(coarse.requests[point].unwrap_or(0), of(&fine.requests));
+        assert_eq!(coarse.span_ms[point].unwrap_or(0), of(&fine.span_ms));
+        assert_eq!(coarse.endpoints[1].failures[point].unwrap_or(0), of(&fine.endpoints[1].failures));
         assert_eq!(coarse.ejected[point], within.iter().filter_map(|n| fine.ejected[*n]).max());
         assert_eq!(coarse.eligible[point], within.iter().filter_map(|n| fine.eligible[*n]).min());
     }
@@ -207,7 +218,8 @@ fn an_update_takes_nothing_from_the_past() {
     for endpoint in &shown.endpoints {
         let n: usize = endpoint.id[1..].parse().expect("a number");
         let counted = sum(&endpoint.requests);
-        assert!(counted <= arrived[n] && counted + 34 >= arrived[n], "{}: {counted} of {arrived:?}", endpoint.id);
+        // The first second is unknown, and the last one of who left.
+        assert!(counted <= arrived[n] && counted + 70 >= arrived[n], "{}: {counted} of {arrived:?}", endpoint.id);
         assert_eq!(endpoint.requests.len(), shown.at.len());
     }
     let left = shown.endpoints.iter().find(|endpoint| endpoint.id == "e1").expect("e1 is still told of");

@@ -6,7 +6,7 @@
 //! - [`vm`]: everything this VM knows: roots, streams, pools
 //! - [`picker`], [`observer`], [`admin`]: the three roles
 //! - [`reading`]: what a request says about where it may go; [`sessions`]: the cookie that says it
-//! - [`tick`]: sharing with the other workers, through [`shared`]; [`metrics`]
+//! - [`tick`]: sharing with the other workers, through [`shared`]; [`metrics`]; `history`, for people
 //! - [`plimsoll_config`]: reads the configuration
 //! - `broken`: mistakes on purpose, in test builds only
 //!
@@ -28,6 +28,7 @@
 pub mod abi;
 pub mod admin;
 mod broken;
+mod history;
 pub mod host;
 pub mod metrics;
 pub mod observer;

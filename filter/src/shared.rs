@@ -15,6 +15,8 @@ use plimsoll_snapshot::circuits::Circuits;
 use plimsoll_snapshot::events::EventLog;
 use plimsoll_snapshot::registry::{Member, Registry};
 
+pub use plimsoll_snapshot::keys::{cell_key, circuits_key, sketch_key};
+
 /// The list of workers.
 pub const WORKERS: &str = "plimsoll/1/workers";
 /// The log of transitions.
@@ -26,24 +28,6 @@ const COUNTER: &str = "plimsoll/1/counter";
 const TRIES: usize = 16;
 /// A worker that has not published for this long is dead: its number is free.
 const DEAD_AFTER_MS: u64 = 60_000;
-
-/// Key of one worker's counts for a pool.
-#[must_use]
-pub fn cell_key(worker: u32, pool: &str) -> String {
-    format!("plimsoll/1/cell/{worker}/{pool}")
-}
-
-/// Key of one worker's histograms for a pool.
-#[must_use]
-pub fn sketch_key(worker: u32, pool: &str) -> String {
-    format!("plimsoll/1/sketch/{worker}/{pool}")
-}
-
-/// Key of a pool's circuits.
-#[must_use]
-pub fn circuits_key(pool: &str) -> String {
-    format!("plimsoll/1/circuits/{pool}")
-}
 
 /// This VM among the workers.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,6 +6,7 @@
 //! no permits.
 
 use crate::broken;
+use crate::history;
 use crate::host::{self, Failure, Level};
 use crate::shared::{self, Worker};
 use crate::vm::{self, PoolState};
@@ -35,13 +36,15 @@ pub struct PoolSharing {
     /// This worker's cell, once it has a number.
     cell: Option<(u32, String, String)>,
     slow_done: Option<Time>,
+    /// The last point of the history that this worker made.
+    recorded: Option<u64>,
 }
 
 impl PoolSharing {
     /// Nothing is shared yet.
     #[must_use]
     pub fn new(pool: &str) -> Self {
-        Self { circuits_key: shared::circuits_key(pool), cell: None, slow_done: None }
+        Self { circuits_key: shared::circuits_key(pool), cell: None, slow_done: None, recorded: None }
     }
 }
 
@@ -190,6 +193,9 @@ fn work(
             state.sharing.slow_done = Some(now);
             publish_sketches(state, membership, now);
             state.metrics.flush(&state.pool, leads);
+        }
+        if leads {
+            history::record(&state.pool, &mut state.sharing.recorded, &membership.registry.members, now, pace);
         }
     }
     events

@@ -215,15 +215,25 @@ impl SketchCell {
     /// # Errors
     /// [`Malformed`] when the bytes are not such a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        Self::decode_first(bytes, usize::MAX)
+    }
+
+    /// Reads the binary form, of the endpoints' histograms only the first `most`: the others cost nothing.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the bytes, as far as they are read, are not such a record.
+    pub fn decode_first(bytes: &[u8], most: usize) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, SKETCH_VERSION)?;
-        let cell = Self {
-            nonce: reader.key()?,
-            at_ms: reader.varint()?,
-            pool: Sketch::read(&mut reader)?,
-            endpoints: reader.list(|r| Ok((r.key()?, CompactSketch::read(r)?)))?,
-        };
-        reader.end()?;
-        Ok(cell)
+        let (nonce, at_ms, pool) = (reader.key()?, reader.varint()?, Sketch::read(&mut reader)?);
+        let length = usize::try_from(reader.varint()?).map_err(|_| Malformed)?;
+        let mut endpoints = Vec::new();
+        for _ in 0..length.min(most) {
+            endpoints.push((reader.key()?, CompactSketch::read(&mut reader)?));
+        }
+        if length <= most {
+            reader.end()?;
+        }
+        Ok(Self { nonce, at_ms, pool, endpoints })
     }
 }
 

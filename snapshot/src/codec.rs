@@ -34,12 +34,20 @@ impl Writer {
     }
 
     pub(crate) fn key(&mut self, value: u64) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.raw(&value.to_le_bytes());
     }
 
     pub(crate) fn text(&mut self, value: &str) {
-        self.varint(value.len() as u64);
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.part(value.as_bytes());
+    }
+
+    pub(crate) fn part(&mut self, bytes: &[u8]) {
+        self.varint(bytes.len() as u64);
+        self.raw(bytes);
+    }
+
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
@@ -93,10 +101,35 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&mut self) -> Result<String, Malformed> {
+        self.text_ref().map(String::from)
+    }
+
+    /// A text, without copying it.
+    pub(crate) fn text_ref(&mut self) -> Result<&'a str, Malformed> {
+        core::str::from_utf8(self.part()?).map_err(|_| Malformed)
+    }
+
+    /// Length-prefixed bytes, without copying them.
+    pub(crate) fn part(&mut self) -> Result<&'a [u8], Malformed> {
         let length = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
-        let (text, rest) = self.bytes.split_at_checked(length).ok_or(Malformed)?;
+        let (part, rest) = self.bytes.split_at_checked(length).ok_or(Malformed)?;
         self.bytes = rest;
-        core::str::from_utf8(text).map(String::from).map_err(|_| Malformed)
+        Ok(part)
+    }
+
+    /// What is left to read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Something is left to read.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
+    /// Reads a part of a record, which has no version of its own.
+    pub(crate) fn within(bytes: &'a [u8]) -> Self {
+        Self { bytes }
     }
 
     /// Reads a length-prefixed list; every element takes at least one byte, so the length is bounded by the input.

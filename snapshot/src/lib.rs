@@ -1,5 +1,5 @@
 //! The types that cross a boundary: what the admin API answers and the dashboard reads ([`view`]), and what
-//! the workers of one proxy write for each other into shared data ([`cell`], [`circuits`], [`events`]).
+//! the workers of one proxy write for each other into shared data ([`cell`], [`circuits`], [`events`], [`history`]).
 //!
 //! Everything here is plain data with a version. JSON goes to people and programs, compact binary goes between
 //! workers. Decoding never panics: anything unreadable is an error, and the reader treats it as absent.
@@ -22,7 +22,9 @@ pub mod cell;
 pub mod circuits;
 mod codec;
 pub mod events;
+pub mod history;
 pub mod json;
+pub mod keys;
 pub mod merge;
 pub mod registry;
 pub mod sketch;

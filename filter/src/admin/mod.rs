@@ -1,13 +1,15 @@
-//! The admin API: `GET` on `/plimsoll/v1/{snapshot,events,config,healthz}`, answered as JSON from shared data, on
+//! The admin API: `GET` on `/plimsoll/v1/{snapshot,events,history,config,healthz}`, answered as JSON from shared data, on
 //! whichever worker the request came to. Meant for a private listener. Other paths pass, so that the same listener can
 //! serve the dashboard's files.
 
 mod report;
 
+use crate::history::SharedData;
 use crate::host::{self, Headers};
 use crate::shared;
 use crate::vm;
 use plimsoll_snapshot::events::EventLog;
+use plimsoll_snapshot::history::query::{Query, number};
 use plimsoll_snapshot::{Events, Health, VERSION, json};
 use serde_json::{Map, Value};
 
@@ -38,8 +40,12 @@ fn route(path: &str) -> Answer {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     match path.strip_prefix("/plimsoll/v1/") {
         Some("snapshot") => json_answer(200, json::snapshot(&report::snapshot())),
-        Some("events") => match since(query) {
-            Ok(since) => json_answer(200, json::events(&events(since))),
+        Some("history") => match history(query) {
+            Ok(body) => Answer { status: 200, body },
+            Err(reason) => problem(400, &reason),
+        },
+        Some("events") => match number(query, "since=", "a sequence number") {
+            Ok(since) => json_answer(200, json::events(&events(since.unwrap_or(0)))),
             Err(reason) => problem(400, &reason),
         },
         Some("config") => match configuration() {
@@ -53,7 +59,10 @@ fn route(path: &str) -> Answer {
             let health = health();
             json_answer(if health.ok { 200 } else { 503 }, json::health(&health))
         }
-        _ => problem(404, "no such resource; there are snapshot, events, config and healthz under /plimsoll/v1/"),
+        _ => problem(
+            404,
+            "no such resource; there are snapshot, events, history, config and healthz under /plimsoll/v1/",
+        ),
     }
 }
 
@@ -70,11 +79,11 @@ fn problem(status: u32, reason: &str) -> Answer {
     Answer { status, body: Value::Object(body).to_string().into_bytes() }
 }
 
-fn since(query: &str) -> Result<u64, String> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix("since="));
-    let Some(value) = value else { return Ok(0) };
-    let error = |value| format!("since: {value} is not a sequence number, allowed are whole numbers from 0");
-    value.parse().map_err(|_| error(Value::from(value)))
+fn history(query: &str) -> Result<Vec<u8>, String> {
+    let name = |state: &vm::PoolState| state.pool.config().name.clone();
+    let pools: Vec<String> = vm::with(|vm| vm.pools().map(name).collect()).unwrap_or_default();
+    let query = Query::read(query, pools.iter().map(String::as_str).collect())?;
+    Ok(query.answer(&SharedData, crate::abi::now().as_millis()))
 }
 
 fn events(since: u64) -> Events {

@@ -11,8 +11,8 @@ use serde_json::json;
 fn wrong_requests_are_refused_in_json() {
     let mut proxy = proxy(1, &json!({}));
     let cases = [
-        ("GET", "/plimsoll/v1/nothing", 404, "snapshot, events, config and healthz"),
-        ("GET", "/plimsoll/", 404, "snapshot, events, config and healthz"),
+        ("GET", "/plimsoll/v1/nothing", 404, "snapshot, events, history, config and healthz"),
+        ("GET", "/plimsoll/", 404, "snapshot, events, history, config and healthz"),
         ("POST", "/plimsoll/v1/snapshot", 405, "GET"),
         ("DELETE", "/plimsoll/v1/config", 405, "GET"),
         ("GET", "/plimsoll/v1/events?since=yesterday", 400, "since: \"yesterday\""),
@@ -35,7 +35,7 @@ fn wrong_requests_are_refused_in_json() {
 fn answers_are_fresh_json() {
     let mut proxy = proxy(2, &json!({}));
     load(&mut proxy, 1, 20, MS);
-    for path in ["snapshot", "events", "events?since=0", "config", "healthz"] {
+    for path in ["snapshot", "events", "events?since=0", "history", "config", "healthz"] {
         let (status, headers, body) =
             proxy.admin(0, Headers::get_request(&format!("/plimsoll/v1/{path}"))).expect("the filter answers");
         let kind = (headers.text("content-type"), headers.text("cache-control"));

@@ -9,6 +9,7 @@ mod pool_metrics;
 
 mod admin;
 mod circuits;
+mod history;
 mod metrics;
 mod outcomes;
 mod pools;

@@ -69,7 +69,7 @@ fn expected() -> BTreeMap<String, Option<FailureKind>> {
         ("order-2", FailureKind::Connect),
         ("order-3", FailureKind::Reset),
         ("order-4", FailureKind::Timeout),
-        ("black-hole", FailureKind::Connect),
+        ("black-hole", FailureKind::ConnectTimeout),
     ];
     kinds.into_iter().map(|(id, kind)| (id.to_owned(), Some(kind))).collect()
 }

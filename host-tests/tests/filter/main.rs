@@ -9,9 +9,11 @@ mod pool_metrics;
 
 mod admin;
 mod circuits;
+mod classify;
 mod metrics;
 mod outcomes;
 mod pools;
+mod reasons;
 mod routing;
 mod strategies;
 mod ticks;

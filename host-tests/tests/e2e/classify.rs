@@ -44,11 +44,7 @@ fn taken_for(endpoint: &Endpoint) -> Is {
 }
 
 /// Lets each endpoint answer in its way and says which of them were taken for what and ejected for which kind.
-async fn play(
-    rows: &[(Behaviour, Is)],
-    kind: FailureKind,
-    configure: impl FnOnce(EnvoyConfig) -> EnvoyConfig,
-) {
+async fn play(rows: &[(Behaviour, Is)], kind: FailureKind, configure: impl FnOnce(EnvoyConfig) -> EnvoyConfig) {
     let bed = Bed::start(rows.len(), 1, configure).await;
     for (number, (behaviour, _)) in (1..).zip(rows) {
         bed.upstream(number).set(*behaviour).await.unwrap();
@@ -59,8 +55,7 @@ async fn play(
     let arrived = bed.arrived();
     let counted = |endpoint: &Endpoint| endpoint.requests + endpoint.ignored;
     let snapshot = bed.snapshot_when("all that arrived is counted", |snapshot| {
-        snapshot.pools[0].in_flight == 0
-            && snapshot.pools[0].endpoints.iter().map(counted).eq(arrived.iter().copied())
+        snapshot.pools[0].in_flight == 0 && snapshot.pools[0].endpoints.iter().map(counted).eq(arrived.iter().copied())
     });
     let pool = &snapshot.await.pools[0];
     for (number, (behaviour, want)) in (1..).zip(rows) {

@@ -172,7 +172,7 @@ fn a_long_call_counts_at_its_end_with_the_latency_of_its_head() {
     let over = settled(&mut proxy).pools.remove(0);
     assert_eq!((over.requests, over.failures, over.in_flight), (1, 0, 0));
     proxy.run_for(Duration::from_secs(2));
-    let p50 = super::filter_bed::snapshot(&mut proxy).pools.remove(0).latency_ms.p50;
+    let p50 = super::filter_bed::snapshot(&mut proxy).pools.remove(0).latency_ms.expect("a latency").p50;
     assert!((9.0..12.0).contains(&p50), "{p50} ms");
 }
 
@@ -182,7 +182,9 @@ fn a_call_that_its_client_leaves_blames_nobody_and_one_that_breaks_off_its_endpo
         let mut proxy = setup(1, &pool(observe, &json!({"grpc": true}))).start().expect("starts");
         let (latency, body_time) = (MS, Duration::from_secs(10));
         proxy.set_behaviour(&address(0), Behaviour::Stream { status: 200, latency, body_time });
-        (0..10).for_each(|n| proxy.submit_after(MS * n, Request::get("/").aborting_after(MS * (2 + n * 30))));
+        for n in 0..10 {
+            proxy.submit_after(MS * n, Request::get("/").aborting_after(MS * (2 + n * 30)));
+        }
         let left = settled(&mut proxy).pools.remove(0);
         assert_eq!((left.requests, left.failures, left.in_flight), (0, 0, 0), "{observe}");
         proxy.set_behaviour(&address(0), Behaviour::Truncate { status: 200, latency: MS, body_time: MS });

@@ -160,5 +160,5 @@ fn trace_headers_pass_on_as_they_came() {
     let outcome = proxy.fetch(traced(Request::get("/"), "traceparent", 7));
     let arrived = &outcome.attempts[0].headers;
     assert!(arrived.text("traceparent").is_some_and(|text| text.contains(&hex(7))));
-    assert_eq!(arrived.text(HEADER).as_deref(), Some(address(0).as_str()));
+    assert!(arrived.text(HEADER).is_some_and(|list| list.starts_with(&address(0))));
 }

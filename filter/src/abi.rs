@@ -1,6 +1,6 @@
 //! The functions that the host calls (proxy-wasm ABI 0.2.1). Each one that is exported costs every stream 0.2 to
-//! 0.3 µs, wanted or not, so these are all: no body, no trailers, no log, no delete. What a stream still has when it is
-//! done is settled there.
+//! 0.3 µs, wanted or not, so these are all: no body, no log, no delete; trailers, which hosts tell only where there are
+//! some. What a stream still has when it is done is settled there.
 //!
 //! Whatever comes, in whatever order, each function returns.
 
@@ -9,7 +9,7 @@
 use crate::host::{self, Level};
 use crate::sessions::{self, Session};
 use crate::streams::Stream;
-use crate::{admin, broken, observer, picker, shared, tick, vm};
+use crate::{admin, answers, broken, observer, picker, shared, tick, vm};
 use plimsoll_config::{Accepted, DEFAULT_TICK, Role};
 use plimsoll_engine::Time;
 use std::rc::Rc;
@@ -141,6 +141,13 @@ pub extern "C" fn proxy_on_response_headers(context: u32, _headers: u32, _end: u
         Some(Watched::Session(session)) => sessions::answered(&session),
         None => {}
     }
+    CONTINUE
+}
+
+/// A response's trailers.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_response_trailers(context: u32, _trailers: u32) -> u32 {
+    answers::trailers(context);
     CONTINUE
 }
 

@@ -29,6 +29,8 @@ pub enum Headers {
     Request = 0,
     /// Response headers.
     Response = 2,
+    /// What comes after a response's body.
+    ResponseTrailers = 3,
 }
 
 /// Levels of the host's log.

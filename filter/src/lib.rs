@@ -4,9 +4,9 @@
 //! - [`abi`]: the functions that the host calls, and nothing more, because every exported callback costs each request
 //! - [`host`]: the functions that the host offers; all fallible, the only other `unsafe` code
 //! - [`vm`]: everything this VM knows: roots, streams, pools
-//! - [`picker`], [`observer`], [`admin`]: the three roles
+//! - [`picker`], [`observer`], [`admin`]: the three roles; [`answers`]: what an answer says of its endpoint; [`traces`]
 //! - [`reading`]: what a request says about where it may go; [`sessions`]: the cookie that says it
-//! - [`tick`]: sharing with the other workers, through [`shared`]; [`metrics`]; `history`, for people
+//! - [`tick`]: sharing with the other workers, through [`shared`]; [`metrics`], [`log`]; `history`, for people
 //! - [`plimsoll_config`]: reads the configuration
 //! - `broken`: mistakes on purpose, in test builds only
 //!
@@ -27,9 +27,11 @@
 
 pub mod abi;
 pub mod admin;
+pub mod answers;
 mod broken;
 mod history;
 pub mod host;
+pub mod log;
 pub mod metrics;
 pub mod observer;
 pub mod picker;
@@ -38,4 +40,5 @@ pub mod sessions;
 pub mod shared;
 pub mod streams;
 pub mod tick;
+pub mod traces;
 pub mod vm;

@@ -1,12 +1,12 @@
 //! The proxy's metrics, flushed once a second by the tick: `plimsoll.pool.<pool>.…`, and per endpoint
 //! `plimsoll.pool.<pool>.endpoint.<id>.…` for the first `MAX_ENDPOINTS` of a pool, because a proxy never forgets a
-//! metric. Counters: every worker adds its own part. Gauges are one value for all workers, so one worker sets them,
+//! metric. Transitions are counted by their signal as they are made. Counters: every worker adds its own part. Gauges are one value for all workers, so one worker sets them,
 //! from all workers' counts.
 
 use crate::host::{self, MetricKind};
 use core::fmt::Write;
 use plimsoll_engine::{Pool, Positions};
-use plimsoll_snapshot::{CircuitState, cell::CellEndpoint};
+use plimsoll_snapshot::{CircuitState, Signal, cell::CellEndpoint};
 
 /// Endpoints of a pool that get metrics of their own.
 const MAX_ENDPOINTS: usize = 50;
@@ -85,6 +85,8 @@ pub struct PoolMetrics {
     in_flight: Metric,
     endpoints: Metric,
     eligible: Metric,
+    /// By signal.
+    transitions: [Metric; Signal::ALL.len()],
     each: Vec<EndpointMetrics>,
     spare: EndpointMetrics,
 }
@@ -100,6 +102,16 @@ struct EndpointMetrics {
 }
 
 impl PoolMetrics {
+    /// A circuit has changed for this reason, by this worker.
+    #[cold]
+    pub(crate) fn count_transition(&mut self, pool: &str, signal: Signal) {
+        let of = self.transitions.iter_mut().zip(Signal::ALL).find(|(_, of)| *of == signal);
+        if let Some((metric, _)) = of {
+            let total = metric.last.saturating_add(1);
+            metric.count(total, &|| ["plimsoll.pool.", pool, ".transitions.", signal.name()].concat());
+        }
+    }
+
     /// Hands everything to the host; gauges only where this worker speaks for all.
     pub(crate) fn flush(&mut self, pool: &Pool, leads: bool) {
         let prefix = format!("plimsoll.pool.{}", pool.config().name);

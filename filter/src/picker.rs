@@ -5,11 +5,13 @@
 //! tells which candidates before it must have failed.
 
 use crate::abi::now;
+use crate::answers::{self, Said};
 use crate::host::{self, Headers};
 use crate::observer::parse_number;
 use crate::reading::{Reading, Wishes};
 use crate::sessions::Session;
 use crate::streams::Stream;
+use crate::traces;
 use crate::vm::{self, PoolId, Vm};
 use core::time::Duration;
 use plimsoll_config::Observe;
@@ -33,7 +35,8 @@ pub(crate) enum Target {
 }
 
 enum Plan {
-    Steer(String),
+    /// With this list; the trace of the request is worth knowing.
+    Steer(String, bool),
     Refuse(Refused),
     Pass,
 }
@@ -62,9 +65,12 @@ pub(crate) fn steer(context: u32, root: u32) -> bool {
         Target::None | Target::ByCluster => None,
     };
     match planned.unwrap_or(Plan::Pass) {
-        Plan::Steer(text) => {
+        Plan::Steer(text, suspicious) => {
             let _ = host::replace_request_header(HEADER, &text);
             vm::with(|vm| vm.text = text);
+            if suspicious {
+                traces::keep(context);
+            }
             true
         }
         Plan::Refuse(refused) => {
@@ -100,7 +106,7 @@ fn plan(vm: &mut Vm, context: u32, id: PoolId, read: Option<(&Reading, &Wishes)>
     let picked = state.pool.pick_for(&request, now, &mut rng);
     let sticks = read.filter(|(reading, _)| reading.sessions().is_some());
     let session = sticks.map(|(_, wishes)| Session { pool: id, named: wishes.named, at: now });
-    let mut stream = None;
+    let (mut stream, mut suspicious) = (None, false);
     let plan = match picked {
         Ok(candidates) => {
             write_list(&mut text, &state.pool, &candidates);
@@ -108,10 +114,11 @@ fn plan(vm: &mut Vm, context: u32, id: PoolId, read: Option<(&Reading, &Wishes)>
                 && let Some(first) = candidates.as_slice().first()
             {
                 let attempt = state.pool.start(*first, now);
+                suspicious = attempt.as_ref().is_some_and(|attempt| state.pool.is_suspicious(attempt));
                 stream = attempt.map(|attempt| Stream::Request(id, attempt, candidates, session));
             }
             stream = stream.or(session.map(Stream::Session));
-            Plan::Steer(text)
+            Plan::Steer(text, suspicious)
         }
         Err(refused) => Plan::Refuse(refused),
     };
@@ -154,27 +161,43 @@ pub(crate) fn answered(context: u32) {
     let now = now();
     let status = host::header(Headers::Response, ":status", parse_number).unwrap_or(0);
     let address = host::property("upstream\0address", address_key).ok();
-    // Only a failure needs to be told from what the proxy or another filter answered by itself.
-    let outcome = if status < 500 {
-        Some(Outcome::Success)
-    } else {
-        let kind = host::property("response\0code_details", failure).unwrap_or(Some(FailureKind::Status));
-        kind.map(Outcome::Failure)
-    };
+    let head = vm::with(|vm| {
+        let watched = vm.watched(context)?;
+        Some((watched.id, watched.state.classify.head(status)))
+    });
+    let said = head.flatten().and_then(|(id, head)| by_endpoint(status, answers::look(id, head)));
     vm::with(|vm| {
-        let (Some(outcome), Some(_)) = (outcome, address) else {
+        let (Some(said), Some(_)) = (said, address) else {
             if let Some(Stream::Request(pool, attempt, ..)) = vm.streams.end(context) {
                 vm.finish(pool, attempt, now, Ending::Abandoned);
             }
             return;
         };
-        if let Some(Stream::Request(id, attempt, candidates, _)) = vm.streams.end(context) {
-            let attempt = credit(vm, id, attempt, &candidates, address, now, outcome);
+        if let Some(Stream::Request(id, attempt, mut candidates, _)) = vm.streams.end(context) {
+            let attempt = credit(vm, id, attempt, &mut candidates, address, now, said);
             if let Some(attempt) = attempt {
                 vm.streams.put(context, Stream::Request(id, attempt, candidates, None));
             }
         }
     });
+}
+
+/// What an answer says of the endpoint. What is no success has to be told from what the proxy answered by itself; to a
+/// gRPC call it does so with a 200 and a gRPC status. `None`: it says nothing.
+#[inline(never)]
+fn by_endpoint(status: u32, said: Said) -> Option<Said> {
+    let good = match said {
+        Said::Outcome(outcome) => matches!(outcome, Outcome::Success | Outcome::Ignored) && status < 500,
+        Said::Whole(outcome) => outcome == Outcome::Success,
+        Said::Later => true,
+    };
+    if good {
+        return Some(said);
+    }
+    match host::property("response\0code_details", failure) {
+        Ok(Some(FailureKind::Status)) | Err(_) => Some(said),
+        Ok(kind) => kind.map(|kind| Said::Outcome(Outcome::Failure(kind))),
+    }
 }
 
 /// Settles the candidates that must have failed before the one that answered, and that one. What is returned is in
@@ -183,17 +206,17 @@ fn credit(
     vm: &mut Vm,
     id: PoolId,
     mut attempt: Attempt,
-    candidates: &Candidates,
+    candidates: &mut Candidates,
     address: Option<u64>,
     now: Time,
-    outcome: Outcome,
+    said: Said,
 ) -> Option<Attempt> {
     let state = vm.pool_mut(id)?;
     let pool = &mut state.pool;
     if !pool.is_current(&attempt) {
         // A configuration came since, and the list's positions mean other endpoints now.
         if address == Some(attempt.key()) {
-            pool.answer(&mut attempt, now, outcome);
+            answers::note(pool, &mut attempt, now, said);
             return Some(attempt);
         }
         pool.finish(attempt, now, Ending::Abandoned);
@@ -207,21 +230,24 @@ fn credit(
         return None;
     };
     if order == 0 {
-        pool.answer(&mut attempt, now, outcome);
+        answers::note(pool, &mut attempt, now, said);
         return Some(attempt);
     }
     pool.finish(attempt, now, Ending::Failed(FailureKind::Reset));
     for position in list.get(1..order).unwrap_or(&[]) {
-        if let Some(failed) = pool.start(*position, now) {
+        if let Some(mut failed) = pool.start(*position, now) {
+            failed.mark_retry();
             pool.finish(failed, now, Ending::Failed(FailureKind::Reset));
         }
     }
-    // When the retry began is not known, so a success has no latency to count; a failure needs none.
-    let retry = pool.start(*list.get(order)?, now)?;
-    match outcome {
-        Outcome::Failure(kind) => pool.finish(retry, now, Ending::Failed(kind)),
-        Outcome::Success | Outcome::Overload | Outcome::Ignored => pool.finish(retry, now, Ending::Abandoned),
-    }
+    let mut retry = pool.start(*list.get(order)?, now)?;
+    retry.mark_retry();
+    let (Said::Outcome(outcome) | Said::Whole(outcome)) = said else {
+        pool.hold(&mut retry, now);
+        *candidates = Candidates::default();
+        return Some(retry);
+    };
+    answers::finish_retry(pool, retry, now, outcome);
     None
 }
 
@@ -233,10 +259,15 @@ fn failure(details: &[u8]) -> Option<FailureKind> {
         if details.ends_with("{overflow}") {
             return None;
         }
+        let kinds: [(&str, FailureKind); 3] = [
+            ("connection_failure", FailureKind::Connect),
+            ("connection_timeout", FailureKind::ConnectTimeout),
+            ("protocol_error", FailureKind::Protocol),
+        ];
         // Byte by byte, for few bytes: the search of the standard library takes 3 KiB.
         let has = |part: &str| details.as_bytes().windows(part.len()).any(|window| window == part.as_bytes());
-        let unconnected = has("connection_failure") || has("connection_timeout");
-        return Some(if unconnected { FailureKind::Connect } else { FailureKind::Reset });
+        let kind = kinds.iter().find(|(part, _)| has(part));
+        return Some(kind.map_or(FailureKind::Reset, |(_, kind)| *kind));
     }
     if details.starts_with("upstream_per_try_timeout") || details.starts_with("response_timeout") {
         return Some(FailureKind::Timeout);
@@ -246,7 +277,11 @@ fn failure(details: &[u8]) -> Option<FailureKind> {
 
 /// The request is over, in `observe: request`. Without any answer, not even one of the proxy's own, its client left.
 pub(crate) fn ended(id: PoolId, attempt: Attempt) {
-    let ending = if attempt.answered() { Ending::Complete } else { Ending::Abandoned };
+    let ending = match attempt.answered() {
+        true if attempt.held() => answers::without_status(),
+        true => Ending::Complete,
+        false => Ending::Abandoned,
+    };
     let started = attempt.started();
     vm::with(|vm| vm.finish(id, attempt, started, ending));
 }
@@ -260,8 +295,8 @@ mod tests {
         let cases = [
             ("via_upstream", Some(FailureKind::Status)),
             ("upstream_reset_before_response_started{connection_termination}", Some(FailureKind::Reset)),
-            ("upstream_reset_before_response_started{protocol_error}", Some(FailureKind::Reset)),
-            ("upstream_reset_before_response_started{connection_timeout}", Some(FailureKind::Connect)),
+            ("upstream_reset_before_response_started{protocol_error}", Some(FailureKind::Protocol)),
+            ("upstream_reset_before_response_started{connection_timeout}", Some(FailureKind::ConnectTimeout)),
             (
                 "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
                 Some(FailureKind::Connect),

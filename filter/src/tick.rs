@@ -5,20 +5,18 @@
 //! work. The main thread's instance ticks too; as it carries no traffic it reads circuits, publishes nothing and claims
 //! no permits.
 
-use crate::broken;
-use crate::history;
-use crate::host::{self, Failure, Level};
+use crate::host::{self, Failure};
 use crate::shared::{self, Worker};
 use crate::vm::{self, PoolState};
+use crate::{broken, history, log};
 use core::time::Duration;
-use plimsoll_config::units::decimal;
 use plimsoll_engine::{Ending, POOL_KEY, Pool, Proposal, Rng, Time};
+use plimsoll_snapshot::Event;
 use plimsoll_snapshot::cell::{Cell, SketchCell};
 use plimsoll_snapshot::circuits::Circuits;
 use plimsoll_snapshot::events::EventLog;
 use plimsoll_snapshot::merge::MergedPool;
 use plimsoll_snapshot::registry::{Member, Registry};
-use plimsoll_snapshot::{CircuitState, Event};
 
 /// Histograms and metrics go out this often: only people read them.
 const SLOW_PERIOD: Duration = Duration::from_secs(1);
@@ -83,6 +81,7 @@ pub(crate) fn run(root: u32) {
             }
         });
     }
+    log::own_up(now);
     publish_events();
     if begun.adapts {
         adapt(root, begun.period);
@@ -186,6 +185,10 @@ fn work(
     let leads = membership.is_some_and(|membership| absorb(&mut state.pool, membership, now, pace));
     state.pool.tick(now, rng);
     let events = settle_circuits(&mut state.pool, &state.sharing.circuits_key, now, rng);
+    for event in &events {
+        log::transition(event, now);
+        state.metrics.count_transition(&state.pool.config().name, event.transition.reason.signal);
+    }
     if let Some(membership) = membership {
         publish(state, membership, now);
         let due = state.sharing.slow_done.is_none_or(|done| now.since(done) >= SLOW_PERIOD || done > now);
@@ -262,28 +265,7 @@ fn events(pool: &Pool, proposal: Proposal) -> Vec<Event> {
         Some(Event { seq: 0, pool: pool.config().name.clone(), endpoint, address, transition })
     };
     let events: Vec<Event> = proposal.transitions.into_iter().filter_map(event).collect();
-    events.iter().for_each(log);
     events
-}
-
-fn log(event: &Event) {
-    let transition = &event.transition;
-    let level = if transition.to == CircuitState::Open { Level::Warn } else { Level::Info };
-    let reason = &transition.reason;
-    host::log(
-        level,
-        &format!(
-            "plimsoll: pool {} endpoint {} ({}): {:?} -> {:?}, {:?} {} of {}",
-            event.pool,
-            event.endpoint,
-            event.address,
-            transition.from,
-            transition.to,
-            reason.signal,
-            decimal(reason.observed),
-            decimal(reason.threshold)
-        ),
-    );
 }
 
 fn publish(state: &mut PoolState, membership: &Membership, now: Time) {

@@ -7,12 +7,12 @@
 use crate::picker::Target;
 use crate::reading::{Reading, Wishes};
 use crate::shared::Worker;
-use crate::streams::{ContextHasher, Streams};
-use crate::{metrics, observer, tick};
+use crate::streams::{ContextHasher, Stream, Streams};
+use crate::{log, metrics, observer, tick};
 use core::cell::RefCell;
 use core::hash::BuildHasherDefault;
 use core::time::Duration;
-use plimsoll_config::{Accepted, DEFAULT_TICK, Observe, PoolSettings, Role};
+use plimsoll_config::{Accepted, Classify, DEFAULT_TICK, Observe, PoolSettings, Role};
 use plimsoll_engine::{Attempt, Ending, Pool, Rng, Time};
 use plimsoll_snapshot::Event;
 use std::collections::HashMap;
@@ -44,6 +44,8 @@ pub struct Vm {
     pub worker: Worker,
     /// Transitions made by this worker that are not in the shared log yet.
     pub events: Vec<Event>,
+    /// What the log takes.
+    pub log: log::Limit,
     /// For header values, so that a pick allocates nothing.
     pub text: String,
     /// What a request says, so that its key allocates nothing.
@@ -67,6 +69,7 @@ impl Default for Vm {
             rng: Rng::new(0),
             worker: Worker::default(),
             events: Vec::new(),
+            log: log::Limit::default(),
             text: String::new(),
             wishes: Wishes::default(),
             ticked: None,
@@ -127,6 +130,8 @@ pub struct PoolState {
     pub pool: Pool,
     /// Where its attempts are watched.
     pub observe: Observe,
+    /// What its answers are taken for.
+    pub classify: Classify,
     /// What it wants to know of a request; `None`: nothing.
     pub reading: Option<Rc<Reading>>,
     /// How long the proxy waits for its attempts.
@@ -137,6 +142,17 @@ pub struct PoolState {
     pub sharing: tick::PoolSharing,
     /// Its metrics.
     pub metrics: metrics::PoolMetrics,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    /// Its pool.
+    pub id: PoolId,
+    /// The same.
+    pub state: &'a mut PoolState,
+    /// The attempt.
+    pub attempt: &'a mut Attempt,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -182,6 +198,14 @@ impl Vm {
         if slot.uid == id.uid { slot.state.as_mut() } else { None }
     }
 
+    /// The attempt that a stream watches, and its pool.
+    pub fn watched(&mut self, context: u32) -> Option<Watched<'_>> {
+        let stream = self.streams.get_mut(context)?;
+        let (Stream::Attempt(id, attempt) | Stream::Request(id, attempt, ..)) = stream else { return None };
+        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.uid == id.uid)?;
+        Some(Watched { id: *id, state: slot.state.as_mut()?, attempt })
+    }
+
     /// How often those who read what workers publish may expect news: as often as this VM ticks, which the others do much
     /// the same, but not more often than once in [`DEFAULT_TICK`], because their periods differ while they learn.
     #[must_use]
@@ -214,6 +238,7 @@ impl Vm {
         {
             state.pool.reconfigure(settings.engine.clone());
             state.observe = settings.observe;
+            state.classify = settings.classify;
             state.reading = Reading::of(settings).map(Rc::new);
             state.generation = generation;
             slot.owner = owner.to_vec();
@@ -226,6 +251,7 @@ impl Vm {
             state: Some(PoolState {
                 pool: Pool::new(settings.engine.clone()),
                 observe: settings.observe,
+                classify: settings.classify,
                 reading: Reading::of(settings).map(Rc::new),
                 patience: observer::Patience::default(),
                 generation,

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use plimsoll_sim::{Attempt, Balancer, Change, Ending, Pick, Request, Scenario, Time, Verdict};
-use plimsoll_snapshot::FailureKind;
+use plimsoll_snapshot::events::EventLog;
+use plimsoll_snapshot::{CircuitState, Event, FailureKind};
 use serde_json::{Map as Object, Value, json};
 
 use crate::host::{Cas, Flow, Guest, Headers, Map, Plugin, START_NS, StartError, Vm, VmError, World};
@@ -18,6 +19,9 @@ const STEERING: &str = "x-plimsoll-endpoint";
 /// Keyed strategies find the key of a request in this header, in decimal; it is the path, too.
 pub const KEY_HEADER: &str = "x-key";
 const PICKER: &str = "plimsoll-picker";
+const VM_ID: &str = "plimsoll";
+/// Where the filter keeps its transitions.
+const EVENTS: &[u8] = b"plimsoll/1/events";
 
 /// The filter in its workers.
 pub struct Filtered {
@@ -36,8 +40,8 @@ pub struct Filtered {
     /// By the slot of the request: its list, and the observer's stream of its attempt.
     lists: Vec<Vec<u32>>,
     observed: Vec<Option<u32>>,
-    /// Lines of the log that have been read.
-    read: usize,
+    /// Number and version of the last transition that has been read, from the filter's log of them.
+    read: (u64, u32),
     failure: Option<String>,
 }
 
@@ -57,8 +61,7 @@ impl Filtered {
         let world = World::new(Cas::Envoy);
         world.set_random_seed(scenario.seed);
         let worker = |number| -> Result<Worker, String> {
-            let vm =
-                Vm::new(guest, &format!("worker-{number}"), "plimsoll", &world).map_err(|error| error.to_string())?;
+            let vm = Vm::new(guest, &format!("worker-{number}"), VM_ID, &world).map_err(|error| error.to_string())?;
             Ok(Worker { vm, picker: None, observer: None })
         };
         let endpoints: Vec<(Value, String)> = scenario.endpoints.iter().map(endpoint).collect();
@@ -72,7 +75,7 @@ impl Filtered {
             present: Vec::new(),
             lists: Vec::new(),
             observed: Vec::new(),
-            read: 0,
+            read: (0, 0),
             failure: None,
             endpoints,
             world,
@@ -247,9 +250,15 @@ impl Balancer for Filtered {
     }
 
     fn verdicts(&mut self) -> Vec<Verdict> {
-        let lines = self.world.log_since(self.read);
-        self.read += lines.len();
-        lines.iter().filter_map(|line| verdict(&line.message, &self.positions)).collect()
+        let store = self.world.store();
+        let Some((bytes, version)) = store.get(VM_ID, EVENTS).filter(|(_, version)| *version != self.read.1) else {
+            return Vec::new();
+        };
+        let log = EventLog::decode(bytes).unwrap_or_default();
+        let news = log.events.iter().filter(|event| event.seq > self.read.0);
+        let verdicts = news.filter_map(|event| verdict(event, &self.positions)).collect();
+        self.read = (log.last_seq, version);
+        verdicts
     }
 }
 
@@ -296,17 +305,14 @@ fn endpoint(endpoint: &plimsoll_sim::Endpoint) -> (Value, String) {
     (value.into(), config.address.clone())
 }
 
-/// What a line of the filter's log says about an endpoint: `… (ip:port): From -> To, why`.
-fn verdict(line: &str, positions: &HashMap<String, u32>) -> Option<Verdict> {
-    let (before, after) = line.split_once("): ")?;
-    let (_, address) = before.rsplit_once('(')?;
-    let (_, to) = after.split_once(" -> ")?;
-    let (to, why) = to.split_once(", ")?;
-    let change = match to {
-        "Open" | "ForcedOpen" => Change::Ejected,
-        "HalfOpen" => Change::Probed,
-        "Closed" | "Disabled" => Change::Returned,
-        _ => return None,
+/// What a transition says about an endpoint.
+fn verdict(event: &Event, positions: &HashMap<String, u32>) -> Option<Verdict> {
+    let change = match event.transition.to {
+        CircuitState::Open | CircuitState::ForcedOpen => Change::Ejected,
+        CircuitState::HalfOpen => Change::Probed,
+        CircuitState::Closed | CircuitState::Disabled => Change::Returned,
     };
-    Some(Verdict { endpoint: *positions.get(address)?, change, why: why.to_owned() })
+    let reason = &event.transition.reason;
+    let why = format!("{:?} {} of {}", reason.signal, reason.observed, reason.threshold);
+    Some(Verdict { endpoint: *positions.get(&event.address)?, change, why })
 }

@@ -7,6 +7,7 @@ mod pool_metrics;
 mod e2e {
     mod admin;
     mod circuits;
+    mod classify;
     mod in_flight;
     mod metrics;
     mod outcomes;

@@ -87,7 +87,7 @@ fn every_attempt_is_counted_once_and_an_abort_blames_nobody() {
                 AttemptEnd::Aborted => aborted += 1,
                 // A body that breaks off is not told from a whole one unless asked for.
                 AttemptEnd::Status(status) | AttemptEnd::Truncated(status) => failed += u64::from(status >= 500),
-                AttemptEnd::Refused | AttemptEnd::Reset | AttemptEnd::Timeout => failed += 1,
+                AttemptEnd::Refused | AttemptEnd::Unreachable | AttemptEnd::Reset | AttemptEnd::Timeout => failed += 1,
                 AttemptEnd::Lost => panic!("no VM trapped"),
             }
         }

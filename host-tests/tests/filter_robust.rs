@@ -71,7 +71,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// Keys that the filter knows, so that a mutation reaches what is behind them.
-const PATHS: [&str; 24] = [
+const PATHS: [&str; 27] = [
     "/role",
     "/tick",
     "/pools",
@@ -82,6 +82,9 @@ const PATHS: [&str; 24] = [
     "/pools/0/observe",
     "/pools/0/candidates",
     "/pools/0/detect_truncated",
+    "/pools/0/classify",
+    "/pools/0/classify/failure/0",
+    "/pools/0/classify/grpc_failure/0",
     "/pools/0/endpoints",
     "/pools/0/endpoints/0",
     "/pools/0/endpoints/0/address",
@@ -105,6 +108,7 @@ fn full_configuration() -> Value {
             "strategy": "peak_ewma", "observe": "attempt", "candidates": 3, "detect_truncated": true,
             "circuit": {"consecutive_failures": 5, "open_for": "10s", "open_for_max": "300s", "backoff": 1.5,
                 "half_open_permits": 3, "half_open_max": "5s"},
+            "classify": {"failure": ["5xx"], "grpc": true, "grpc_failure": [14]},
             "max_ejected_percent": 50, "panic_threshold_percent": 50, "minimum_samples": 10,
         }),
     );
@@ -170,6 +174,7 @@ enum Step {
     Request { stream: usize, headers: Vec<(Vec<u8>, Vec<u8>)>, end: bool },
     Response { stream: usize, headers: Vec<(Vec<u8>, Vec<u8>)> },
     ResponseBody { stream: usize, size: usize },
+    ResponseTrailers { stream: usize, headers: Vec<(Vec<u8>, Vec<u8>)> },
     Property { stream: usize, path: &'static str, value: Vec<u8> },
     End { stream: usize },
     EndUpstream { stream: usize },
@@ -201,12 +206,16 @@ fn any_headers() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
         Just(&b"x-plimsoll-endpoint"[..]),
         Just(&b"retry-after"[..]),
         Just(&b"traceparent"[..]),
+        Just(&b"b3"[..]),
+        Just(&b"grpc-status"[..]),
         Just(&b"x-request-id"[..]),
     ];
     let key = prop_oneof![known.prop_map(<[u8]>::to_vec), prop::collection::vec(any::<u8>(), 0..12)];
     let good = prop_oneof![
         Just(&b"200"[..]),
         Just(&b"503"[..]),
+        Just(&b"0"[..]),
+        Just(&b"14"[..]),
         Just(&b"99999999999999999999"[..]),
         Just(&b"/plimsoll/v1/snapshot"[..]),
         Just(&b"/plimsoll/v1/events?since=1"[..]),
@@ -237,6 +246,8 @@ fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(stream, headers, end)| Step::Request { stream, headers, end }),
         4 => (stream.clone(), any_headers()).prop_map(|(stream, headers)| Step::Response { stream, headers }),
         1 => (stream.clone(), 0..100_usize).prop_map(|(stream, size)| Step::ResponseBody { stream, size }),
+        2 => (stream.clone(), any_headers())
+            .prop_map(|(stream, headers)| Step::ResponseTrailers { stream, headers }),
         6 => (stream.clone(), prop::sample::select(&PROPERTIES[..]), any_property())
             .prop_map(|(stream, path, value)| Step::Property { stream, path, value }),
         3 => stream.clone().prop_map(|stream| Step::End { stream }),
@@ -275,6 +286,9 @@ impl Bench {
             }
             Step::ResponseBody { stream, size } => {
                 self.vm.response_body(self.stream(stream), vec![b'x'; size], true)?;
+            }
+            Step::ResponseTrailers { stream, headers } => {
+                self.vm.response_trailers(self.stream(stream), Headers::from_pairs(headers))?;
             }
             Step::Property { stream, path, value } => {
                 let stream = self.stream(stream);
@@ -340,6 +354,9 @@ fn no_order_of_callbacks_and_no_bytes_trap() {
     no_order_traps(&json!({"circuit": {"consecutive_failures": 1, "open_for": "1s"}}), 400);
     no_order_traps(&json!({"detect_truncated": true, "strategy": "least_request"}), 200);
     no_order_traps(&json!({"observe": "request", "strategy": "round_robin"}), 200);
+    for observe in ["attempt", "request"] {
+        no_order_traps(&json!({"observe": observe, "classify": {"grpc": true}}), 200);
+    }
 }
 
 #[test]

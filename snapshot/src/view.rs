@@ -176,6 +176,20 @@ pub enum CircuitState {
     Disabled,
 }
 
+impl CircuitState {
+    /// The name in JSON and log lines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::ForcedOpen => "forced_open",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 /// A change of a circuit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
@@ -316,6 +330,21 @@ impl FailureKind {
         Self::Protocol,
         Self::Grpc,
     ];
+
+    /// The name in JSON and log lines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Connect => "connect",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Truncated => "truncated",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Protocol => "protocol",
+            Self::Grpc => "grpc",
+        }
+    }
 }
 
 /// Percentiles in milliseconds, from merged histograms; a value is off by at most 1/33 (3.03 %) for a pool and 1/17

@@ -8,13 +8,14 @@ use anyhow::{Context, Result, bail};
 use walrus::Module;
 
 /// The callbacks that the filter implements. One that is missing here is removed from `dist/`.
-const CALLBACKS: [&str; 8] = [
+const CALLBACKS: [&str; 9] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_done",
     "proxy_on_memory_allocate",
     "proxy_on_request_headers",
     "proxy_on_response_headers",
+    "proxy_on_response_trailers",
     "proxy_on_tick",
     "proxy_on_vm_start",
 ];

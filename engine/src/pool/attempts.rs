@@ -35,7 +35,7 @@ pub struct Attempt {
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
     None,
-    /// A success whose body has to be complete before it counts.
+    /// One whose end tells what it counts as.
     Held(Duration),
     Counted,
 }
@@ -68,6 +68,12 @@ impl Attempt {
     #[must_use]
     pub fn answered(&self) -> bool {
         self.answer != Answer::None
+    }
+
+    /// The head of the answer has come, and what it counts as is not known yet.
+    #[must_use]
+    pub fn held(&self) -> bool {
+        matches!(self.answer, Answer::Held(_))
     }
 }
 
@@ -154,6 +160,26 @@ impl Pool {
                 attempt.answer = Answer::Counted;
                 self.settle(attempt, now, latency, outcome);
             }
+        }
+    }
+
+    /// The head of an answer has come whose end will tell what it counts as; its latency is that of the head.
+    pub fn hold(&mut self, attempt: &mut Attempt, now: Time) {
+        if attempt.answered() {
+            return;
+        }
+        if let Some(position) = self.find(attempt) {
+            self.note_answer(position, now);
+        }
+        attempt.answer = Answer::Held(now.since(attempt.started));
+    }
+
+    /// What an answer counts as whose head was held. A success counts as of its head, so `now` may be unknown for it.
+    pub fn release(&mut self, attempt: &mut Attempt, now: Time, outcome: Outcome) {
+        if let Answer::Held(latency) = attempt.answer {
+            attempt.answer = Answer::Counted;
+            let now = if outcome == Outcome::Success { attempt.started.after(latency) } else { now };
+            self.settle(attempt, now, latency, outcome);
         }
     }
 

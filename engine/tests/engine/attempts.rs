@@ -179,6 +179,48 @@ fn an_answer_that_breaks_off_is_a_failure_only_where_that_is_looked_for() {
 }
 
 #[test]
+fn a_held_answer_counts_once_as_what_is_said_later() {
+    let cases = [
+        (Outcome::Success, [1, 0, 0, 0]),
+        (Outcome::Failure(FailureKind::Grpc), [1, 1, 0, 0]),
+        (Outcome::Overload, [1, 0, 1, 0]),
+        (Outcome::Ignored, [0, 0, 0, 1]),
+    ];
+    for (outcome, want) in cases {
+        let mut bed = Bed::new(equal(Strategy::Random, 2), 1, 1);
+        let mut attempt = bed.start(0, 0);
+        let now = bed.now;
+        bed.pool().release(&mut attempt, now, outcome);
+        bed.pool().hold(&mut attempt, now);
+        assert!(attempt.answered() && attempt.held());
+        bed.pool().answer(&mut attempt, now, Outcome::Failure(FailureKind::Status));
+        assert_eq!(bed.counts(0).requests, 0, "held");
+        bed.pass(ms(1000));
+        let now = bed.now;
+        for _ in 0..2 {
+            bed.pool().release(&mut attempt, now, outcome);
+        }
+        bed.pool().finish(attempt, now, Ending::Failed(FailureKind::Reset));
+        let counts = bed.counts(0);
+        assert_eq!([counts.requests, counts.failures, counts.overloads, counts.ignored], want, "{outcome:?}");
+        assert_eq!(counts.in_flight, 0);
+    }
+}
+
+#[test]
+fn a_held_answer_of_which_nothing_more_is_said_counts_by_its_ending() {
+    let endings = [(Ending::Complete, 1, 0), (Ending::Failed(FailureKind::Grpc), 1, 1), (Ending::Abandoned, 0, 0)];
+    for (ending, requests, failures) in endings {
+        let mut bed = Bed::new(equal(Strategy::Random, 2), 1, 1);
+        let mut attempt = bed.start(0, 0);
+        let now = bed.now;
+        bed.pool().hold(&mut attempt, now);
+        bed.pool().finish(attempt, now, ending);
+        assert_eq!((bed.counts(0).requests, bed.counts(0).failures), (requests, failures), "{ending:?}");
+    }
+}
+
+#[test]
 fn staying_endpoints_keep_what_is_known_and_leaving_ones_are_forgotten() {
     let full = equal(Strategy::RoundRobin, 3);
     let mut bed = Bed::new(full.clone(), 1, 4);

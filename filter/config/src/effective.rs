@@ -63,6 +63,7 @@ fn pool(settings: &PoolSettings) -> Value {
             Observe::Request => "request",
         },
     );
+    fields.set("classify", settings.classify.effective());
     fields.set("candidates", pool.candidates);
     fields.set("detect_truncated", pool.detect_truncated);
     fields.set("circuit", endpoint_circuit(&pool.circuit));

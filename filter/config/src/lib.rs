@@ -15,6 +15,7 @@
 )]
 
 mod circuits;
+mod classify;
 mod effective;
 mod endpoints;
 mod keys;
@@ -26,6 +27,7 @@ mod tests;
 pub mod units;
 mod validate;
 
+pub use classify::{Class, Classify, Head};
 pub use node::{Node, Object};
 pub use validate::DEFAULT_TICK;
 
@@ -61,6 +63,8 @@ pub struct PoolSettings {
     pub engine: PoolConfig,
     /// Where its attempts are watched.
     pub observe: Observe,
+    /// What its answers are taken for.
+    pub classify: Classify,
     /// Where a request's key comes from: the first of these that it has. None for strategies that need no key.
     pub hash_key: Vec<KeySource>,
     /// The request header that holds the wanted value, for each of the engine's `subset_keys`.

@@ -2,7 +2,7 @@
 //! engine's own `Default`s, where each stands with its reason.
 
 use super::node::{Node, Object};
-use super::{Accepted, Observe, PoolSettings, Role, circuits, endpoints, keys, sessions};
+use super::{Accepted, Observe, PoolSettings, Role, circuits, classify, endpoints, keys, sessions};
 use core::time::Duration;
 use plimsoll_engine::{CircuitConfig, EndpointConfig, MAX_CANDIDATES, PoolConfig, Strategy, sort_by};
 use serde_json::Value;
@@ -45,11 +45,12 @@ pub(super) fn accept(value: &Value) -> Result<Accepted, String> {
     Ok(Accepted { role, tick, pools, generation: 0 })
 }
 
-const POOL_KEYS: [&str; 23] = [
+const POOL_KEYS: [&str; 24] = [
     "name",
     "cluster",
     "strategy",
     "observe",
+    "classify",
     "candidates",
     "detect_truncated",
     "endpoints",
@@ -90,6 +91,7 @@ pub(super) fn pool(node: &Node) -> Result<PoolSettings, String> {
     Ok(PoolSettings {
         engine,
         observe,
+        classify: classify::read(&pool)?,
         hash_key: pool.or("hash_key", Vec::new(), keys::sources)?,
         subset_headers,
         sticky: pool.or("sticky", None, |node| sessions::sticky(node).map(Some))?,

@@ -55,6 +55,15 @@ pub enum Behaviour {
         /// 1.0: all of them.
         fraction: f64,
     },
+    /// Answers 503 with `retry-after` to all requests.
+    Overloaded,
+    /// Answers calls with this gRPC status. Over HTTP/2 only, which it speaks with clients that begin with it.
+    Grpc {
+        /// For example 14, UNAVAILABLE.
+        status: u16,
+        /// The status is among the headers, and there is nothing else; else it is in the trailers.
+        trailers_only: bool,
+    },
     /// Closes its listening socket and every connection: connects are refused.
     Refusing,
     /// Accepts and reads, never answers.

@@ -69,7 +69,7 @@ fn expected() -> BTreeMap<String, Option<FailureKind>> {
         ("order-2", FailureKind::Connect),
         ("order-3", FailureKind::Reset),
         ("order-4", FailureKind::Timeout),
-        ("black-hole", FailureKind::Connect),
+        ("black-hole", FailureKind::ConnectTimeout),
     ];
     kinds.into_iter().map(|(id, kind)| (id.to_owned(), Some(kind))).collect()
 }
@@ -90,6 +90,34 @@ async fn attempts_fail_by_kind_where_none_follow() {
 async fn final_answers_fail_by_kind_where_requests_are_observed() {
     let no_retries = |config: EnvoyConfig| config.edit(|file| route(file)["retry_policy"]["num_retries"] = json!(0));
     assert_eq!(kinds_of_failure(|config| no_retries(config).observe_requests()).await, expected());
+}
+
+/// Answers every client with something that is no HTTP.
+async fn babble(listener: TcpListener) {
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        assert!(client.read(&mut [0; 4096]).await.unwrap() > 0, "no request");
+        client.write_all(b"what?\r\n\r\n").await.unwrap();
+    }
+}
+
+/// Only where requests are observed does Envoy tell it from a connection that broke.
+#[tokio::test]
+async fn what_is_no_http_is_a_protocol_error_or_a_broken_connection() {
+    for (observe_requests, kind) in [(false, FailureKind::Reset), (true, FailureKind::Protocol)] {
+        let listener = TcpListener::bind(ports::free().unwrap()).await.unwrap();
+        let endpoints = vec![("babbler".to_owned(), listener.local_addr().unwrap())];
+        let babbler = tokio::spawn(babble(listener));
+        let (config, upstreams) = prepare(0).await;
+        let config = config.named_endpoints(endpoints).pool(hair_trigger());
+        let config = config.edit(|file| route(file)["retry_policy"]["num_retries"] = json!(0));
+        let config = if observe_requests { config.observe_requests() } else { config };
+        let bed = Bed::with(&config, 1, upstreams).await;
+        bed.burst(1, 1).run().await.unwrap();
+        let events = bed.events_within(SOON, "an open circuit", |events| !events.is_empty()).await;
+        assert_eq!(events[0].transition.reason.failure, Some(kind), "{events:?}");
+        babbler.abort();
+    }
 }
 
 /// In either mode: endpoints that are given up by clients only have done nothing.

@@ -9,10 +9,12 @@ mod pool_metrics;
 
 mod admin;
 mod circuits;
+mod classify;
 mod history;
 mod metrics;
 mod outcomes;
 mod pools;
+mod reasons;
 mod routing;
 mod strategies;
 mod ticks;

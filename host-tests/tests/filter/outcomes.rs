@@ -15,41 +15,53 @@ fn with(mut pool: Value, extra: &Value) -> Value {
     pool
 }
 
-/// Sends requests to each of four broken endpoints and a good one until every broken one is out, and says with which
+/// Sends requests to each of five broken endpoints and a good one until every broken one is out, and says with which
 /// kind of failure each went.
 fn kinds_of_failure(setup: Setup) -> BTreeMap<String, Option<FailureKind>> {
     let mut proxy = setup.start().expect("starts");
-    let faults = [Behaviour::status(500, 1), Behaviour::Refuse, Behaviour::Reset { after: MS }, Behaviour::Hang];
+    let faults = [
+        Behaviour::status(500, 1),
+        Behaviour::Refuse,
+        Behaviour::Reset { after: MS },
+        Behaviour::Hang,
+        Behaviour::Unreachable { after: 250 * MS },
+    ];
     faults.iter().enumerate().for_each(|(n, fault)| proxy.set_behaviour(&address(n), *fault));
-    for _ in 0..24 {
+    for _ in 0..30 {
         proxy.fetch(Request::get("/"));
     }
     proxy.run_for(TICK * 2);
     let events = events(&mut proxy);
-    assert_eq!(events.len(), 4, "{events:?}");
+    assert_eq!(events.len(), 5, "{events:?}");
     events.into_iter().map(|event| (event.endpoint, event.transition.reason.failure)).collect()
 }
 
 fn expected() -> BTreeMap<String, Option<FailureKind>> {
-    let kinds = [FailureKind::Status, FailureKind::Connect, FailureKind::Reset, FailureKind::Timeout];
+    let kinds = [
+        FailureKind::Status,
+        FailureKind::Connect,
+        FailureKind::Reset,
+        FailureKind::Timeout,
+        FailureKind::ConnectTimeout,
+    ];
     kinds.into_iter().enumerate().map(|(n, kind)| (format!("e{n}"), Some(kind))).collect()
 }
 
 #[test]
 fn attempts_fail_by_kind_where_retries_follow() {
-    assert_eq!(kinds_of_failure(setup(5, &hair_trigger())), expected());
+    assert_eq!(kinds_of_failure(setup(6, &hair_trigger())), expected());
 }
 
 #[test]
 fn attempts_fail_by_kind_where_none_follow() {
     let once = Retries { limit: 0, ..Retries::default() };
-    assert_eq!(kinds_of_failure(setup(5, &hair_trigger()).retries(once.clone())), expected());
+    assert_eq!(kinds_of_failure(setup(6, &hair_trigger()).retries(once.clone())), expected());
     // Without a per-try timeout it is the request's own that runs out.
     let plain = Setup::new(crate::filter_bed::filter())
-        .downstream(picker(5, &hair_trigger()))
+        .downstream(picker(6, &hair_trigger()))
         .upstream(Plugin::new(OBSERVER, r#"{"role": "observer"}"#))
         .admin(Plugin::new(crate::filter_bed::ADMIN, r#"{"role": "admin"}"#))
-        .cluster("demo", (0..5).map(address))
+        .cluster("demo", (0..6).map(address))
         .retries(once)
         .timeout(Duration::from_millis(500));
     assert_eq!(kinds_of_failure(plain), expected());
@@ -57,8 +69,14 @@ fn attempts_fail_by_kind_where_none_follow() {
 
 #[test]
 fn final_answers_fail_by_kind_where_requests_are_observed() {
+    // The router's details tell one kind more.
     let pool = with(hair_trigger(), &json!({"observe": "request"}));
-    assert_eq!(kinds_of_failure(setup(5, &pool).retries(Retries { limit: 0, ..Retries::default() })), expected());
+    let mut proxy = setup(1, &pool).start().expect("starts");
+    proxy.set_behaviour(&address(0), Behaviour::Garbage { after: MS });
+    proxy.fetch(Request::get("/").header("x-envoy-max-retries", "0"));
+    proxy.run_for(TICK * 2);
+    assert_eq!(events(&mut proxy)[0].transition.reason.failure, Some(FailureKind::Protocol));
+    assert_eq!(kinds_of_failure(setup(6, &pool).retries(Retries { limit: 0, ..Retries::default() })), expected());
 }
 
 /// Where requests are observed, an answer by a later candidate means that those before it failed.

@@ -3,7 +3,8 @@
 use plimsoll_snapshot::{CircuitState, Snapshot};
 use std::collections::BTreeMap;
 
-/// By the snapshot of a pool at rest; names begin with `prefix`. Counters that never counted are not defined.
+/// By the snapshot of a pool at rest, none of whose circuits has changed twice; names begin with `prefix`. Counters that
+/// never counted are not defined.
 pub(crate) fn expected(prefix: &str, snapshot: &Snapshot) -> BTreeMap<String, u64> {
     let pool = &snapshot.pools[0];
     let eligible = pool.endpoints.iter().filter(|endpoint| endpoint.circuit.state == CircuitState::Closed).count();
@@ -23,6 +24,9 @@ pub(crate) fn expected(prefix: &str, snapshot: &Snapshot) -> BTreeMap<String, u6
         if endpoint.failures > 0 {
             metrics.insert(format!("{prefix}.failures"), endpoint.failures);
         }
+    }
+    for transition in pool.endpoints.iter().filter_map(|endpoint| endpoint.last_transition.as_ref()) {
+        *metrics.entry(format!("{prefix}.transitions.{}", transition.reason.signal.name())).or_default() += 1;
     }
     metrics
 }

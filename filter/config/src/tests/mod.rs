@@ -1,5 +1,6 @@
 //! Tests of the configuration: what is accepted, and what an error says.
 
+mod classify;
 mod strategies;
 
 use super::*;

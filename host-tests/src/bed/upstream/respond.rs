@@ -4,6 +4,7 @@ use super::{Behaviour, NAME_HEADER, State};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -14,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Sleep;
 
 const WHOLE: &[u8] = b"hello from a sample upstream\n";
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// The head of a cut-off answer promises this much.
 const PROMISED: u64 = 4_096;
 /// Lets the first part reach the wire before the cut.
@@ -58,6 +60,12 @@ pub(super) async fn answer(
             }
             work(&state, 1.0).await;
         }
+        Behaviour::Overloaded => {
+            let mut response = response(&state, StatusCode::SERVICE_UNAVAILABLE, Reply::Whole(Some(Bytes::new())));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            return Ok(response);
+        }
+        Behaviour::Grpc { status, trailers_only } => return Ok(call(&state, status, trailers_only)),
         Behaviour::Hanging => std::future::pending().await,
         Behaviour::Resetting => {
             reset.notify_one();
@@ -91,10 +99,31 @@ fn response(state: &State, status: StatusCode, reply: Reply) -> Response<Reply> 
     response.body(reply).expect("the name is a header value: it was chosen by the test")
 }
 
+/// The answer to a gRPC call, with an empty message unless the status is in the headers.
+fn call(state: &State, status: u16, trailers_only: bool) -> Response<Reply> {
+    let fields = HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from(status))]);
+    let message = Some(Bytes::from_static(&[0; 5]));
+    let (head, reply) = match trailers_only {
+        true => (fields, Reply::Whole(None)),
+        false => (HeaderMap::new(), Reply::Call { message, trailers: Some(fields) }),
+    };
+    let mut response = response(state, StatusCode::OK, reply);
+    response.headers_mut().extend(head);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
+}
+
 /// An answer's body.
 pub(super) enum Reply {
     /// All of it.
     Whole(Option<Bytes>),
+    /// All of it, and trailers.
+    Call {
+        /// The body.
+        message: Option<Bytes>,
+        /// What comes after it.
+        trailers: Option<HeaderMap>,
+    },
     /// A part, then an error, which makes the server close the connection.
     Cut {
         /// Sent at once.
@@ -123,6 +152,10 @@ impl Body for Reply {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         match self.get_mut() {
             Self::Whole(body) => Poll::Ready(body.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Call { message, trailers } => {
+                let message = message.take().map(Frame::data);
+                Poll::Ready(message.or_else(|| trailers.take().map(Frame::trailers)).map(Ok))
+            }
             Self::Cut { first, then } => match first.take() {
                 Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 None => then.as_mut().poll(context).map(|()| Some(Err(CutOff))),
@@ -137,6 +170,7 @@ impl Body for Reply {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Call { .. } => SizeHint::default(),
             Self::Cut { .. } => SizeHint::with_exact(PROMISED),
         }
     }

@@ -2,9 +2,9 @@
 
 use super::{Behaviour, State, Switch, respond};
 use anyhow::{Context, Result};
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -87,6 +87,12 @@ async fn rebind(address: SocketAddr) -> Result<TcpListener> {
     }
 }
 
+/// Whether the client's first bytes are those of HTTP/2. No method of HTTP/1 begins like them.
+async fn speaks_http2(stream: &TcpStream) -> bool {
+    let mut first = [0; 3];
+    matches!(stream.peek(&mut first).await, Ok(3)) && &first == b"PRI"
+}
+
 /// Serves one connection until either side closes it or a request asks for a reset.
 async fn connection(stream: TcpStream, state: Arc<State>) {
     let _ = stream.set_nodelay(true);
@@ -95,6 +101,15 @@ async fn connection(stream: TcpStream, state: Arc<State>) {
         let reset = Arc::clone(&reset);
         move |request| respond::answer(request, Arc::clone(&state), Arc::clone(&reset))
     });
+    if speaks_http2(&stream).await {
+        let builder = http2::Builder::new(TokioExecutor::new());
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::select! {
+            _ = connection => {}
+            () = reset.notified() => {}
+        }
+        return;
+    }
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         // A client that goes away in mid-request is no concern of ours.

@@ -81,17 +81,19 @@ impl Core {
         self.world.note("router", || format!("request {id} attempt {number} → {endpoint}{how}"));
         let attempt = Attempt { request: id, number, endpoint: &endpoint, elapsed: started, headers: &routed.headers };
         let answer = self.clusters.borrow_mut()[cluster].script(at)(attempt, &mut self.rng.borrow_mut());
-        let refused = answer.behaviour == Behaviour::Refuse;
+        let connected = !matches!(answer.behaviour, Behaviour::Refuse | Behaviour::Unreachable { .. });
+        let behaviour = answer.behaviour;
         let info = Rc::clone(&request);
         let facts: Rc<dyn Facts> = Rc::new(AttemptInfo { request, endpoint, number });
         let chain = self.open_chain(thread, &self.setup.upstream, &facts);
         let live = Live { number, chain, sent: false, answer: Rc::new(answer), hedged: false };
         self.exchange(id, |exchange| exchange.live.push(live));
         self.send_routed(id, number, routed);
-        if refused {
-            self.later(thread, id, number, REFUSAL, FromUpstream::Refused);
-        } else {
-            info.connected.set(true);
+        info.connected.set(connected);
+        match behaviour {
+            Behaviour::Refuse => self.later(thread, id, number, REFUSAL, FromUpstream::Refused),
+            Behaviour::Unreachable { after } => self.later(thread, id, number, after, FromUpstream::Unreachable),
+            _ => {}
         }
     }
 
@@ -184,7 +186,7 @@ impl Core {
             Behaviour::Reset { after } => return later(after, FromUpstream::Reset),
             Behaviour::Garbage { after } => return later(after, FromUpstream::Garbage),
             Behaviour::ClientAbort { after } => return self.schedule(thread, after, Event::Abort { id }),
-            Behaviour::Refuse | Behaviour::Hang => return,
+            Behaviour::Refuse | Behaviour::Unreachable { .. } | Behaviour::Hang => return,
         };
         // At equal times the order of scheduling counts.
         later(latency, FromUpstream::Headers);
@@ -232,6 +234,11 @@ impl Core {
                 let details = "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}";
                 let reply = self.broken(id, 503, flags::REFUSED, details, "remote connection failure");
                 self.attempt_failed(id, number, (AttemptEnd::Refused, Failed::Connect), &reply);
+            }
+            FromUpstream::Unreachable => {
+                let details = "upstream_reset_before_response_started{connection_timeout}";
+                let reply = self.broken(id, 503, flags::REFUSED, details, "connection timeout");
+                self.attempt_failed(id, number, (AttemptEnd::Unreachable, Failed::Connect), &reply);
             }
             FromUpstream::Reset => {
                 let details = "upstream_reset_before_response_started{connection_termination}";

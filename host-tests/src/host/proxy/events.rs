@@ -18,6 +18,7 @@ pub(super) enum FromUpstream {
     End,
     Cut,
     Refused,
+    Unreachable,
     Reset,
     Garbage,
     PerTryTimeout,

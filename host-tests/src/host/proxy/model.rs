@@ -101,6 +101,11 @@ pub enum Behaviour {
     },
     /// Refuses the connection.
     Refuse,
+    /// Neither accepts nor refuses the connection; the router gives it up.
+    Unreachable {
+        /// The cluster's `connect_timeout`.
+        after: Duration,
+    },
     /// Breaks the connection before the headers.
     Reset {
         /// When.
@@ -138,7 +143,12 @@ impl Behaviour {
     pub(super) fn answers(self) -> u16 {
         match self {
             Self::Respond { status, .. } | Self::Stream { status, .. } | Self::Truncate { status, .. } => status,
-            Self::Refuse | Self::Reset { .. } | Self::Garbage { .. } | Self::Hang | Self::ClientAbort { .. } => 0,
+            Self::Refuse
+            | Self::Unreachable { .. }
+            | Self::Reset { .. }
+            | Self::Garbage { .. }
+            | Self::Hang
+            | Self::ClientAbort { .. } => 0,
         }
     }
 
@@ -286,6 +296,8 @@ pub enum AttemptEnd {
     Truncated(u16),
     /// The connection was refused.
     Refused,
+    /// There was no connection in time.
+    Unreachable,
     /// The connection broke before the answer.
     Reset,
     /// No answer within the per-try timeout or the request's timeout.

@@ -157,7 +157,7 @@ fn status_text(from: u32, to: u32) -> Value {
     if from == to {
         return from.into();
     }
-    let whole = from % 100 == 0 && to.saturating_sub(from) == 99;
+    let whole = from.is_multiple_of(100) && to.saturating_sub(from) == 99;
     if whole { format!("{}xx", from / 100).into() } else { format!("{from}-{to}").into() }
 }
 

@@ -43,7 +43,7 @@ impl Subject<'_> {
     /// The number of the last second that has passed.
     #[must_use]
     pub fn index(now_ms: u64) -> Option<u64> {
-        (now_ms / Resolution::Second.period_ms()).checked_sub(1)
+        now_ms.checked_div(Resolution::Second.period_ms())?.checked_sub(1)
     }
 
     /// Makes the point of the second that has passed, unless it is there. `complete` adds what is known of the endpoints

@@ -9,7 +9,7 @@ fn classify(rules: Value) -> Classify {
     let shown = accepted.effective().to_string();
     let again = Accepted::parse(shown.as_bytes()).unwrap_or_else(|error| panic!("{shown}: {error}"));
     assert_eq!(again.pools[0].classify, accepted.pools[0].classify, "{shown}");
-    accepted.pools[0].classify.clone()
+    accepted.pools[0].classify
 }
 
 fn heads(rules: Value, statuses: impl IntoIterator<Item = u32>) -> Vec<Head> {

@@ -95,7 +95,8 @@ impl<'a> Query<'a> {
     pub fn answer(&self, store: &dyn Store, now_ms: u64) -> Vec<u8> {
         let period_ms = self.resolution.period_ms();
         let of = |ms: u64| ms.checked_div(period_ms).unwrap_or(0);
-        let end = of(now_ms).min(self.until_ms.map_or(u64::MAX, |until| of(until.saturating_add(period_ms).saturating_sub(1))));
+        let end = of(now_ms)
+            .min(self.until_ms.map_or(u64::MAX, |until| of(until.saturating_add(period_ms).saturating_sub(1))));
         // Of the chunks that are kept, those before the end, as many as one answer has room for.
         let newest = chunk_of(end.saturating_sub(1));
         let kept = chunk_of(of(now_ms)).saturating_add(1).saturating_sub(self.resolution.chunks());

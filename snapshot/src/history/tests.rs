@@ -183,7 +183,11 @@ fn workers_come_and_go_and_nothing_is_lost_or_doubled() {
     let mut base = Base::default();
     step(&mut base, &KEYS, &[worker(1, 100, &[(10, 60), (20, 40), (30, 500)])]);
     let a = worker(1, 110, &[(10, 65), (20, 45), (30, 507)]);
-    assert_eq!(step(&mut base, &KEYS, core::slice::from_ref(&a)), (10, 17, vec![Some(5), Some(5)]), "30 is in the rest");
+    assert_eq!(
+        step(&mut base, &KEYS, core::slice::from_ref(&a)),
+        (10, 17, vec![Some(5), Some(5)]),
+        "30 is in the rest"
+    );
     let b = worker(2, 7, &[(10, 3), (20, 4)]);
     assert_eq!(step(&mut base, &KEYS, &[a.clone(), b.clone()]), (7, 7, vec![Some(3), Some(4)]), "a new one");
     assert_eq!(step(&mut base, &KEYS, core::slice::from_ref(&b)), (0, 0, vec![Some(0), Some(0)]), "one is gone");

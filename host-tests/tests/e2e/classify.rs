@@ -36,7 +36,8 @@ enum Is {
 fn taken_for(endpoint: &Endpoint) -> Is {
     match (endpoint.requests, endpoint.failures, endpoint.overloads, endpoint.ignored) {
         (1.., 0, 0, 0) => Is::Success,
-        (1, 1, 0, 0) => Is::Failure,
+        // More than one if another came before the tick that ejects.
+        (all, failures, 0, 0) if all == failures && all > 0 => Is::Failure,
         (all, 0, overloads, 0) if all == overloads && all > 1 => Is::Overload,
         (0, 0, 0, 2..) => Is::Ignored,
         other => panic!("{}: {other:?}", endpoint.id),

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 fn hair_trigger() -> Value {
     json!({
         "strategy": "round_robin", "max_ejected_percent": 100, "panic_threshold_percent": 0,
-        "circuit": {"consecutive_failures": 1, "open_for": "300s"},
+        "circuit": {"consecutive_failures": 1, "open_for": "300s", "outliers": false, "relative": false},
     })
 }
 

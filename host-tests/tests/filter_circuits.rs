@@ -115,16 +115,20 @@ fn a_failed_probe_opens_again_for_longer() {
 }
 
 #[test]
-fn at_most_half_of_a_pool_is_ejected() {
-    let mut proxy = setup(6, &quick_circuit()).start().expect("starts");
-    for n in 0..6 {
-        proxy.set_behaviour(&address(n), Behaviour::status(503, 1));
+fn at_most_half_of_a_pool_is_ejected_and_nobody_for_what_all_do() {
+    for (relative, most) in [(false, 3), (true, 0)] {
+        let mut config = quick_circuit();
+        config["circuit"]["relative"] = json!(relative);
+        let mut proxy = setup(6, &config).start().expect("starts");
+        for n in 0..6 {
+            proxy.set_behaviour(&address(n), Behaviour::status(503, 1));
+        }
+        load(&mut proxy, 1, 1_500, MS);
+        let pool = filter_bed::snapshot(&mut proxy).pools.remove(0);
+        let open = pool.endpoints.iter().filter(|endpoint| endpoint.circuit.state != CircuitState::Closed).count();
+        assert!((most.min(1)..=most).contains(&open), "{open} of 6: {pool:?}");
+        assert_eq!((pool.max_ejected, pool.ejected as usize), (3, open));
     }
-    load(&mut proxy, 1, 1_500, MS);
-    let pool = filter_bed::snapshot(&mut proxy).pools.remove(0);
-    let open = pool.endpoints.iter().filter(|endpoint| endpoint.circuit.state != CircuitState::Closed).count();
-    assert!((1..=3).contains(&open), "{open} of 6: {pool:?}");
-    assert_eq!((pool.max_ejected, pool.ejected as usize), (3, open));
 }
 
 /// Steady traffic over all workers while one endpoint fails, then answers again.

@@ -180,7 +180,7 @@ fn pool(strategy: &str, more: &Value) -> Value {
     let endpoints: Vec<Value> = (0..ENDPOINTS).map(endpoint).collect();
     let mut pool = json!({
         "strategy": strategy, "observe": "request", "endpoints": endpoints, "ramp": "1s",
-        "circuit": {"consecutive_failures": 2, "open_for": "500ms"},
+        "circuit": {"consecutive_failures": 2, "outliers": false, "relative": false, "open_for": "500ms"},
     });
     pool.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     configuration(0, &pool)

@@ -351,7 +351,7 @@ fn no_order_traps(extra: &Value, cases: u32) {
 
 #[test]
 fn no_order_of_callbacks_and_no_bytes_trap() {
-    no_order_traps(&json!({"circuit": {"consecutive_failures": 1, "open_for": "1s"}}), 400);
+    no_order_traps(&json!({"circuit": {"consecutive_failures": 1, "relative": false, "open_for": "1s"}}), 400);
     no_order_traps(&json!({"detect_truncated": true, "strategy": "least_request"}), 200);
     no_order_traps(&json!({"observe": "request", "strategy": "round_robin"}), 200);
     for observe in ["attempt", "request"] {

@@ -23,7 +23,7 @@ const SLOWER: f64 = 2.5;
 #[tokio::test]
 async fn every_endpoint_has_a_row_with_its_numbers() -> Result<()> {
     // In turn and without ejection: then every figure is known beforehand.
-    let stage = Stage::start(json!({"strategy": "round_robin", "circuit": {"consecutive_failures": 1000}})).await?;
+    let stage = Stage::start(json!({"strategy": "round_robin", "circuit": {"consecutive_failures": 1000, "outliers": false, "relative": false}})).await?;
     stage.upstreams[2].set(Behaviour::Failing { status: 503, fraction: FAILING }).await?;
     stage.upstreams[3].set(Behaviour::Slow { factor: SLOWER }).await?;
     stage.listen().await?;

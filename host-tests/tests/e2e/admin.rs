@@ -67,7 +67,7 @@ async fn the_configuration_in_force_reads_back() {
 
 #[tokio::test]
 async fn healthz_is_503_while_no_endpoint_may_be_called_and_clients_are_told_to_wait() {
-    let circuit = json!({"consecutive_failures": 1, "open_for": "2s"});
+    let circuit = json!({"consecutive_failures": 1, "outliers": false, "relative": false, "open_for": "2s"});
     let pool = json!({"max_ejected_percent": 100, "panic_threshold_percent": 0, "circuit": circuit});
     let bed = Bed::start(1, 1, |config| config.pool(pool)).await;
     assert_eq!(bed.envoy.admin().health().await.unwrap().0, 200);
@@ -98,7 +98,8 @@ async fn healthz_is_503_while_no_endpoint_may_be_called_and_clients_are_told_to_
 
 #[tokio::test]
 async fn events_continue_where_the_reader_was() {
-    let circuit = json!({"open_for": "500ms", "consecutive_failures": 1, "backoff": 1});
+    let circuit =
+        json!({"open_for": "500ms", "consecutive_failures": 1, "outliers": false, "relative": false, "backoff": 1});
     let bed = Bed::start(2, 1, |config| config.pool(json!({"circuit": circuit, "strategy": "round_robin"}))).await;
     let none = bed.envoy.admin().events(0).await.unwrap();
     assert_eq!((none.last_seq, none.dropped_through, none.events.len()), (0, 0, 0));

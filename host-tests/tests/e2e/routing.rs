@@ -85,7 +85,7 @@ fn show_the_list(file: &mut Value) {
 
 /// Endpoints that fail stay in the choice.
 fn never_eject() -> Value {
-    json!({"strategy": "random", "circuit": {"consecutive_failures": 1000}})
+    json!({"strategy": "random", "circuit": {"consecutive_failures": 1000, "outliers": false, "relative": false}})
 }
 
 #[tokio::test]

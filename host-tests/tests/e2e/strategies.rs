@@ -23,7 +23,7 @@ fn members(upstreams: &[Upstream], more: &[Value]) -> Value {
 fn hair_trigger() -> Value {
     json!({
         "max_ejected_percent": 100, "panic_threshold_percent": 0, "ramp": "0s",
-        "circuit": {"consecutive_failures": 1, "open_for": "300s"},
+        "circuit": {"consecutive_failures": 1, "outliers": false, "relative": false, "open_for": "300s"},
     })
 }
 

@@ -75,7 +75,7 @@ fn two_pickers_read_back_as_a_list() {
 
 #[test]
 fn healthz_is_503_while_no_endpoint_may_be_called_and_clients_are_told_to_wait() {
-    let circuit = json!({"consecutive_failures": 1, "open_for": "2s"});
+    let circuit = json!({"consecutive_failures": 1, "outliers": false, "relative": false, "open_for": "2s"});
     let pool = json!({"max_ejected_percent": 100, "panic_threshold_percent": 0, "circuit": circuit});
     let mut proxy = setup(1, &pool).start().expect("starts");
     assert_eq!(admin(&mut proxy, "GET", "/plimsoll/v1/healthz").0, 200);
@@ -102,7 +102,8 @@ fn healthz_is_503_while_no_endpoint_may_be_called_and_clients_are_told_to_wait()
 
 #[test]
 fn events_continue_where_the_reader_was() {
-    let circuit = json!({"open_for": "500ms", "consecutive_failures": 1, "backoff": 1});
+    let circuit =
+        json!({"open_for": "500ms", "consecutive_failures": 1, "outliers": false, "relative": false, "backoff": 1});
     let mut proxy = proxy(2, &json!({"circuit": circuit, "strategy": "round_robin"}));
     let (_, none) = admin(&mut proxy, "GET", "/plimsoll/v1/events");
     assert_eq!((&none["last_seq"], &none["dropped_through"], &none["events"]), (&json!(0), &json!(0), &json!([])));
@@ -125,7 +126,7 @@ fn events_continue_where_the_reader_was() {
 
 #[test]
 fn a_log_that_overflows_says_what_it_dropped() {
-    let circuit = json!({"open_for": "100ms", "open_for_max": "100ms", "consecutive_failures": 1, "backoff": 1});
+    let circuit = json!({"open_for": "100ms", "open_for_max": "100ms", "consecutive_failures": 1, "outliers": false, "relative": false, "backoff": 1});
     let mut proxy = proxy(2, &json!({"circuit": circuit, "strategy": "round_robin"}));
     proxy.set_behaviour(&address(0), Behaviour::status(503, 1));
     // Two transitions in about 300 ms.

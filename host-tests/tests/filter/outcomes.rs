@@ -83,7 +83,7 @@ fn final_answers_fail_by_kind_where_requests_are_observed() {
 #[test]
 fn a_retry_that_answers_blames_the_candidates_before_it_where_requests_are_observed() {
     let mut pool = json!({"observe": "request", "strategy": "random"});
-    pool["circuit"] = json!({"consecutive_failures": 1000});
+    pool["circuit"] = json!({"consecutive_failures": 1000, "outliers": false, "relative": false});
     let mut proxy = setup(3, &pool).start().expect("starts");
     proxy.set_behaviour(&address(0), Behaviour::status(503, 1));
     for _ in 0..60 {

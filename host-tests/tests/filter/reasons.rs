@@ -86,7 +86,8 @@ fn each_transition_is_a_line_with_its_reason() {
 fn the_log_takes_a_burst_then_five_lines_a_second_and_owns_up() {
     const ENDPOINTS: usize = 50;
     let mut pool = hair_trigger();
-    pool["circuit"] = json!({"consecutive_failures": 1, "open_for": "1s", "backoff": 1});
+    pool["circuit"] =
+        json!({"consecutive_failures": 1, "outliers": false, "relative": false, "open_for": "1s", "backoff": 1});
     let mut proxy = setup(ENDPOINTS, &pool).start().expect("starts");
     (0..ENDPOINTS).for_each(|n| proxy.set_behaviour(&address(n), Behaviour::Refuse));
     let before = proxy.world().log_len();

@@ -68,7 +68,7 @@ fn hcl_follows_the_weights_under_load() {
 
 /// Endpoints that fail stay in the choice.
 fn never_eject() -> Value {
-    json!({"strategy": "random", "circuit": {"consecutive_failures": 1000}})
+    json!({"strategy": "random", "circuit": {"consecutive_failures": 1000, "outliers": false, "relative": false}})
 }
 
 #[test]

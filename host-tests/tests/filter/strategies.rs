@@ -16,7 +16,7 @@ const SETTLE: std::time::Duration = std::time::Duration::from_secs(3);
 fn hashed(strategy: &str) -> Value {
     json!({
         "strategy": strategy, "hash_key": [{"header": "x-user"}], "ramp": "0s", "max_ejected_percent": 100,
-        "circuit": {"consecutive_failures": 1, "open_for": "300s"},
+        "circuit": {"consecutive_failures": 1, "outliers": false, "relative": false, "open_for": "300s"},
     })
 }
 
@@ -167,7 +167,7 @@ fn sticky(observe: &str) -> Value {
     json!({
         "strategy": "round_robin", "observe": observe, "max_ejected_percent": 100,
         "sticky": {"cookie": "lb", "secret": "0123456789abcdef", "ttl": "1h", "path": "/shop"},
-        "circuit": {"consecutive_failures": 1, "open_for": "300s"},
+        "circuit": {"consecutive_failures": 1, "outliers": false, "relative": false, "open_for": "300s"},
     })
 }
 
@@ -252,7 +252,7 @@ fn a_request_gets_the_subset_that_it_asks_for() {
 #[test]
 fn a_tier_spills_what_it_cannot_carry() {
     let members = endpoints(&[json!({}), json!({}), json!({"tier": 1}), json!({"tier": 1})]);
-    let circuit = json!({"consecutive_failures": 1, "open_for": "300s"});
+    let circuit = json!({"consecutive_failures": 1, "outliers": false, "relative": false, "open_for": "300s"});
     let pool = json!({"strategy": "random", "endpoints": members, "circuit": circuit, "ramp": "0s"});
     let mut proxy = settled_proxy(4, 1, &pool);
     load(&mut proxy, 1, 500, 2 * MS);
@@ -272,7 +272,7 @@ fn a_tier_spills_what_it_cannot_carry() {
 #[test]
 fn a_preferred_zone_gets_all_that_it_can_carry() {
     let members = endpoints(&[json!({"zone": "a"}), json!({"zone": "a"}), json!({"zone": "b"}), json!({"zone": "b"})]);
-    let circuit = json!({"consecutive_failures": 1, "open_for": "300s"});
+    let circuit = json!({"consecutive_failures": 1, "outliers": false, "relative": false, "open_for": "300s"});
     let pool =
         json!({"strategy": "random", "endpoints": members, "prefer_zone": "a", "circuit": circuit, "ramp": "0s"});
     let mut proxy = settled_proxy(4, 1, &pool);

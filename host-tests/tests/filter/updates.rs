@@ -15,7 +15,7 @@ fn members(listed: &[usize]) -> Value {
 #[test]
 fn request_mode_survives_a_configuration_update() {
     let pool = |listed: &[usize]| {
-        let circuit = json!({"consecutive_failures": 1000});
+        let circuit = json!({"consecutive_failures": 1000, "outliers": false, "relative": false});
         json!({"observe": "request", "strategy": "round_robin", "endpoints": members(listed), "circuit": circuit})
     };
     let mut proxy = setup(4, &pool(&[0, 1, 2, 3])).workers(2).start().expect("starts");

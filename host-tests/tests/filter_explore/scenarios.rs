@@ -86,7 +86,7 @@ fn picker(host: Host, extra: &Value) -> Plugin {
         "strategy": "round_robin",
         "observe": host.observe(),
         "circuit": {
-            "consecutive_failures": 1, "open_for": "200ms", "backoff": 1,
+            "consecutive_failures": 1, "relative": false, "open_for": "200ms", "backoff": 1,
             "half_open_permits": PERMITS, "half_open_max": "100ms",
         },
     });

@@ -44,7 +44,7 @@ fn route(path: &str) -> Answer {
             Ok(body) => Answer { status: 200, body },
             Err(reason) => problem(400, &reason),
         },
-        Some("events") => match number(query, "since=", "a sequence number") {
+        Some("events") => match number(query, "since", "a sequence number") {
             Ok(since) => json_answer(200, json::events(&events(since.unwrap_or(0)))),
             Err(reason) => problem(400, &reason),
         },

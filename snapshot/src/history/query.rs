@@ -27,19 +27,18 @@ pub struct Query<'a> {
     endpoints: bool,
 }
 
-/// The value of a parameter, which is named with its `=`.
-#[must_use]
-pub fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| pair.strip_prefix(name))
+/// The value of a parameter.
+fn parameter<'a>(query: &'a str, key: &str) -> Option<&'a str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
-/// The value of a parameter that is a whole number, which says `what`.
+/// The value of a parameter that is a whole number, of which `what` says what it is.
 ///
 /// # Errors
 /// Says which key has which value, and what is allowed.
-pub fn number(query: &str, name: &str, what: &str) -> Result<Option<u64>, String> {
-    let Some(value) = parameter(query, name) else { return Ok(None) };
-    let key = name.trim_end_matches('=');
+pub fn number(query: &str, key: &str, what: &str) -> Result<Option<u64>, String> {
+    let Some(value) = parameter(query, key) else { return Ok(None) };
     let refused = |_| format!("{key}: {} is not {what}, allowed are whole numbers from 0", Value::from(value));
     value.parse().map(Some).map_err(refused)
 }
@@ -50,19 +49,19 @@ impl<'a> Query<'a> {
     /// # Errors
     /// Says which key has which value, and what is allowed.
     pub fn read(query: &str, mut pools: Vec<&'a str>) -> Result<Self, String> {
-        let resolution = match parameter(query, "resolution=") {
+        let resolution = match parameter(query, "resolution") {
             None | Some("1s") => Resolution::Second,
             Some("30s") => Resolution::HalfMinute,
             Some(other) => return Err(refused("resolution", other, "allowed are 1s and 30s")),
         };
-        let endpoints = match parameter(query, "endpoints=") {
+        let endpoints = match parameter(query, "endpoints") {
             None | Some("false") => false,
             Some("true") => true,
             Some(other) => return Err(refused("endpoints", other, "allowed are true and false")),
         };
         let time = "a time in Unix milliseconds";
-        let (since_ms, until_ms) = (number(query, "since=", time)?, number(query, "until=", time)?);
-        if let Some(name) = parameter(query, "pool=") {
+        let (since_ms, until_ms) = (number(query, "since", time)?, number(query, "until", time)?);
+        if let Some(name) = parameter(query, "pool") {
             let Some(pool) = pools.iter().find(|pool| **pool == name) else {
                 return Err(refused("pool", name, &format!("allowed are {}", pools.join(", "))));
             };

@@ -128,7 +128,7 @@ mod tests {
             (Signal::ProbeFailed, 1.0, 1.0, "a probe failed"),
             (Signal::PermitsExpired, 2.0, 3.0, "2 probes never came back, new permits"),
             (Signal::Silence, 400.0, 250.0, "no answer for 400\u{a0}ms (limit 250\u{a0}ms), 5 waiting"),
-            (Signal::FailureRate, 60.0, 50.0, "60\u{a0}% of 5 attempts failed (limit 50\u{a0}%)"),
+            (Signal::FailureRate, 60.0, 50.0, "60.0\u{a0}% of 5 attempts failed (limit 50.0\u{a0}%)"),
             (Signal::SlowRate, 100.0, 100.0, "100\u{a0}% of 5 attempts slow (limit 100\u{a0}%)"),
             (Signal::ProbesSlow, 2.0, 1.0, "2 probes slow"),
             (Signal::Operator, 0.0, 0.0, "by configuration"),
@@ -149,7 +149,7 @@ mod tests {
         );
         let mut slow = reason(Signal::Slowness, 13.2, 12.8);
         (slow.share, slow.pool) = (Some(0.8), Some(0.07));
-        assert_eq!(sentence(&slow), "80\u{a0}% of 5 answers slow; others then 7.0\u{a0}% slow");
+        assert_eq!(sentence(&slow), "80.0\u{a0}% of 5 answers slow; others then 7.00\u{a0}% slow");
         let mut closed = reason(Signal::ProbesPassed, 3.0, 3.0);
         closed.pool = Some(0.004);
         assert_eq!(sentence(&closed), "3 of 3 probes passed");

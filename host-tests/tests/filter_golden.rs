@@ -18,7 +18,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// One worker, three endpoints, one request of each kind, then the tick that publishes them.
 fn script() -> Proxy {
-    let pool = json!({"strategy": "round_robin", "circuit": {"consecutive_failures": 2, "outliers": false, "relative": false}});
+    let pool = json!({"strategy": "round_robin", "circuit": {"consecutive_failures": 1, "outliers": false, "relative": false}});
     let mut proxy = setup(3, &pool).seed(7).trace().start().expect("starts");
     let plain = || Request::get("/");
     proxy.fetch(plain());

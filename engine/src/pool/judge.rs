@@ -27,7 +27,10 @@ const WANTED_RUN: f64 = 1e8;
 /// Where sums of slowness climb so many times higher by chance than they should, requests wait in queues, and an endpoint
 /// with a queue cannot be told from one that has become slow. To eject it would make the other queues longer: in a pool at
 /// nine tenths of its capacity, that took out one after the other and doubled the mean latency.
-const MOST_TRUSTED_NOISE: f32 = 1.3;
+const MOST_TRUSTED_NOISE: f32 = 1.15;
+/// Slowness ejects nobody while one in so many endpoints is out: the rest has more to do then, and what is slow because of
+/// that would be the next.
+const SLOWNESS_MAY_EJECT: usize = 4;
 /// Share of slow answers below which an endpoint is not called slow, however unusual its answers are: where times hardly
 /// vary, a little waiting is far in the tail.
 const LEAST_SLOW: f64 = 0.25;
@@ -259,6 +262,10 @@ impl Pool {
         let detectors = &mut cold.detectors;
         let mut threshold = self.levels.threshold;
         if kind == Kind::Slowness {
+            let out = self.out.saturating_mul(SLOWNESS_MAY_EJECT);
+            if self.out > 0 && out >= self.hot.len() {
+                return None;
+            }
             let noise = self.levels.noise.factor().filter(|noise| *noise <= MOST_TRUSTED_NOISE)?;
             threshold *= noise;
         }

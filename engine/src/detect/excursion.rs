@@ -97,7 +97,7 @@ impl Totals {
         }
     }
 
-    /// Their level, with [`PRIOR_CALLS`] more at the usual one.
+    /// Their level, with `PRIOR_CALLS` more at the usual one.
     #[must_use]
     pub fn level(&self, kind: Kind, usual: f64) -> f64 {
         let amount = self.amount as f64 + kind.amount(PRIOR_CALLS * usual);

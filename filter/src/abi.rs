@@ -69,7 +69,7 @@ fn configure(root: u32, accepted: Accepted) {
     broken::confess();
     shared::prepare(&pools);
     vm::with(|vm| {
-        let installed = if role == Role::Picker { vm.install(&name, &accepted) } else { Vec::new() };
+        let installed = if role == Role::Picker { vm.install(&name, &accepted, now()) } else { Vec::new() };
         if vm.root(root).is_none() {
             vm.roots.push((root, vm::Root::default()));
         }

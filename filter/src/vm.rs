@@ -221,10 +221,15 @@ impl Vm {
 
     /// Puts a configuration in force that a root of this name brings. Pools keep their state by name, endpoints by
     /// address; pools that an earlier root of the same name brought and this one does not are gone.
-    pub fn install(&mut self, name: &[u8], accepted: &Accepted) -> Vec<PoolId> {
+    pub fn install(&mut self, name: &[u8], accepted: &Accepted, now: Time) -> Vec<PoolId> {
         self.abandon(name, |pool| accepted.pools.iter().any(|settings| settings.engine.name == pool.config().name));
-        let ids =
+        let ids: Vec<PoolId> =
             accepted.pools.iter().map(|settings| self.install_pool(name, settings, accepted.generation)).collect();
+        for id in &ids {
+            if let Some(state) = self.pool_mut(*id) {
+                state.pool.set_configured_at(now);
+            }
+        }
         self.index_addresses();
         ids
     }

@@ -1,13 +1,14 @@
-//! What the history costs, with a pool of 1,000 endpoints: per second, and per answer.
+//! What history and events cost with a pool of 1,000 endpoints: per second, and per answer.
 
 mod filter_bed;
 
 use std::time::{Duration, Instant};
 
-use filter_bed::{ADMIN, PICKER, address, admin, configuration, setup};
+use filter_bed::{ADMIN, PICKER, address, configuration, load, setup};
 use plimsoll_host_tests::host::proxy::{Behaviour, Proxy, Request};
-use plimsoll_host_tests::host::{CallbackKind, HostCall, Plugin};
-use serde_json::json;
+use plimsoll_host_tests::host::{CallbackKind, Headers, HostCall, Plugin};
+use plimsoll_snapshot::events::CAPACITY;
+use serde_json::{Value, json};
 
 const ENDPOINTS: usize = 1000;
 /// Of one answer, in wasm instructions. The test host takes 2.5 ms for 18 million.
@@ -36,34 +37,54 @@ fn served() -> Proxy {
     proxy
 }
 
+/// Asks ten times, holds what an answer costs, and returns the last.
+fn answer(proxy: &mut Proxy, path: &str, most_host_calls: u64) -> Value {
+    proxy.reset_costs();
+    let answers = (0..10).map(|_| {
+        let began = Instant::now();
+        let (status, _, body) = proxy.admin(0, Headers::get_request(path)).expect("an answer");
+        assert_eq!(status, 200);
+        (began.elapsed(), body)
+    });
+    let (took, body) = answers.min().expect("some");
+    let cost = proxy.costs().streams(ADMIN);
+    let fuel = cost.max_fuel;
+    println!("{path:60} {:7} bytes, fuel {fuel:9}, at best {took:?} in the test host", body.len());
+    assert!(fuel < MOST_FUEL, "{path}: {fuel}");
+    assert!(cost.max_host_calls <= most_host_calls, "{path}: {:?}", cost.host_calls);
+    serde_json::from_slice(&body).expect("JSON")
+}
+
 #[test]
-fn an_answer_takes_less_than_five_milliseconds_for_a_thousand_endpoints() {
+fn a_history_takes_less_than_five_milliseconds_for_a_thousand_endpoints() {
     let mut proxy = served();
     for query in ["", "?endpoints=true&pool=demo", "?resolution=30s", "?endpoints=true&pool=demo&resolution=30s"] {
-        proxy.reset_costs();
-        let path = format!("/plimsoll/v1/history{query}");
-        let took = (0..10).map(|_| {
-            let began = Instant::now();
-            let (status, _, body) =
-                proxy.admin(0, plimsoll_host_tests::host::Headers::get_request(&path)).expect("an answer");
-            assert_eq!(status, 200);
-            (began.elapsed(), body.len())
-        });
-        let (took, bytes) = took.min().expect("some");
-        let cost = proxy.costs().streams(ADMIN);
-        println!("{query:44} {bytes:7} bytes, fuel {:9}, at best {took:?} in the test host", cost.max_fuel);
-        assert!(cost.max_fuel < MOST_FUEL, "{query}: {}", cost.max_fuel);
         // Clock, path, method, answer, and a chunk each; those with endpoints are read twice.
-        assert!(cost.max_host_calls <= 4 + 2 * 25, "{query}: {:?}", cost.host_calls);
+        answer(&mut proxy, &format!("/plimsoll/v1/history{query}"), 4 + 2 * 25);
     }
-    let (_, body) = admin(&mut proxy, "GET", "/plimsoll/v1/history");
+    let body = answer(&mut proxy, "/plimsoll/v1/history", 4 + 2 * 25);
     assert!(body["pools"][0]["at"].as_array().is_some_and(|at| at.len() >= 600), "all of it");
+}
+
+#[test]
+fn all_events_take_less_than_five_milliseconds_for_a_thousand_endpoints() {
+    let circuit = json!({"consecutive_failures": 1, "relative": false});
+    let extra = json!({"strategy": "round_robin", "max_ejected_percent": 100, "circuit": circuit});
+    let mut proxy = setup(ENDPOINTS, &extra).start().expect("starts");
+    for n in 0..ENDPOINTS {
+        proxy.set_behaviour(&address(n), Behaviour::status(503, 1));
+    }
+    load(&mut proxy, 1, 700, Duration::from_millis(2));
+    let body = answer(&mut proxy, "/plimsoll/v1/events?since=0", 6);
+    let events = body["events"].as_array().expect("a list");
+    assert_eq!(events.len(), CAPACITY, "as many as are kept");
+    assert!(events.iter().all(|event| event["reason"]["signal"] == "consecutive_failures"));
 }
 
 #[test]
 fn a_second_costs_some_reads_and_writes_and_the_ticks_of_one_more() {
     let mut proxy = setup(ENDPOINTS, &json!({"strategy": "round_robin"})).start().expect("starts");
-    filter_bed::load(&mut proxy, 1, 2_000, Duration::from_millis(1));
+    load(&mut proxy, 1, 2_000, Duration::from_millis(1));
     proxy.run_for(Duration::from_secs(1));
     proxy.reset_costs();
     proxy.run_for(Duration::from_secs(20));

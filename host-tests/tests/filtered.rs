@@ -1,22 +1,15 @@
 //! The real filter as a subject of the simulator: it balances, learns, ejects and takes back there as the engine does.
 
-use std::sync::OnceLock;
+mod filter_bed;
+
 use std::time::Duration;
 
+use filter_bed::filter;
 use plimsoll_host_tests::filtered::Filtered;
-use plimsoll_host_tests::host::Guest;
 use plimsoll_sim::{Change, Client, Endpoint, Extent, Fault, FaultKind, Report, Scenario, Targets, run_with};
 use serde_json::{Value, json};
 
 const SERVICE: Duration = Duration::from_millis(10);
-
-fn filter() -> &'static Guest {
-    static FILTER: OnceLock<Guest> = OnceLock::new();
-    FILTER.get_or_init(|| {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/plimsoll.wasm");
-        Guest::from_file(file).unwrap_or_else(|error| panic!("no filter to test ({error}): run `cargo xtask build`"))
-    })
-}
 
 /// Eight endpoints with four slots at load .6, two retries, a per-try timeout.
 fn world() -> Scenario {

@@ -16,6 +16,7 @@ mod scenario;
 pub mod statistics;
 mod subject;
 mod traffic;
+pub mod trial;
 mod world;
 
 pub use plimsoll_engine::Time;

@@ -21,7 +21,7 @@ const REAL_PROCESSES: [&str; 3] = ["e2e", "differential", "browser"];
 const TRACES: [&str; 3] = ["filter_golden", "filter_explore", "example"];
 
 /// Test programs that run with optimised code only: the simulator plays hundreds of millions of requests.
-const OPTIMISED_ONLY: [&str; 3] = ["believed", "detection", "simulation"];
+const OPTIMISED_ONLY: [&str; 4] = ["believed", "detection", "filter_detection", "simulation"];
 
 /// What makes a debug build of our own crates one as in a release. wasmtime and the other dependencies stay as they are,
 /// see `[profile.dev.package."*"]`; building them a second time would take minutes and try nothing of ours.

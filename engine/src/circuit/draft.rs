@@ -14,6 +14,9 @@ use plimsoll_snapshot::{CircuitState, FailureKind, Reason, Signal, Transition};
 /// Entries of endpoints that no configuration here knows are dropped this long after their time: until then they may
 /// belong to a worker that is a configuration ahead.
 const UNKNOWN_KEPT_MS: u64 = 600_000;
+/// What the operator has let go is kept as closed for this long, so that workers that still have the old configuration see
+/// that there is a newer one.
+const RELEASED_KEPT_MS: u64 = 10_000;
 /// A state that began this far in the future began before the clock was set back. Its deadline counts as passed, or an
 /// ejection could last for as long as the step.
 const CLOCK_STEP_MS: u64 = 60_000;
@@ -78,7 +81,7 @@ impl Draft<'_> {
         entry.probes_passed = entry.probes_passed.saturating_add(1);
         let wanted = self.config(entry.key).half_open_permits;
         // A well endpoint has a slow answer now and then, one that was ejected for slowness and still is slow has many.
-        let most = (wanted / 2).saturating_add(1).max(2);
+        let most = (wanted / 2).saturating_add(1);
         if entry.probes_slow >= most {
             let reason = Reason {
                 observed: f64::from(entry.probes_slow),
@@ -254,7 +257,7 @@ impl Draft<'_> {
         let pool = self.pool;
         for (key, state) in pool.forced() {
             let entry = self.proposal.circuits.get(key).copied().unwrap_or(plain(key));
-            if entry.state != state {
+            if entry.state != state && !self.is_newer(&entry) {
                 self.change(CircuitEntry { openings: 0, ..entry }, state, self.now_ms, reason(Signal::Operator));
             }
         }
@@ -263,7 +266,7 @@ impl Draft<'_> {
         for entry in left {
             let auto =
                 |position| pool.cold.get(position as usize).is_some_and(|cold| cold.config.circuit == Forced::Auto);
-            if pool.position(entry.key).is_some_and(auto) {
+            if pool.position(entry.key).is_some_and(auto) && !self.is_newer(&entry) {
                 // One that passed until now goes on as it was; one that was kept out warms up.
                 self.close(entry, u32::from(entry.state == CircuitState::ForcedOpen));
             }
@@ -279,9 +282,17 @@ impl Draft<'_> {
         }
     }
 
+    /// Whether the entry changed after this worker was configured. While a new configuration reaches one worker after the
+    /// other, whoever still has the old one would undo what the first has done.
+    fn is_newer(&self, entry: &CircuitEntry) -> bool {
+        let clock_set_back = entry.since_ms > self.now_ms.saturating_add(CLOCK_STEP_MS);
+        !clock_set_back && self.pool.configured_at.is_some_and(|at| entry.since_ms > at.as_millis())
+    }
+
     /// The operator's word, not that of probes.
     fn close(&mut self, entry: CircuitEntry, openings: u32) {
-        self.change(CircuitEntry { openings, ..entry }, CircuitState::Closed, self.now_ms, reason(Signal::Operator));
+        let until_ms = self.now_ms.saturating_add(RELEASED_KEPT_MS);
+        self.change(CircuitEntry { openings, ..entry }, CircuitState::Closed, until_ms, reason(Signal::Operator));
     }
 
     /// An alarm that changes nothing but the generation, so that no other worker tells it again.

@@ -37,7 +37,8 @@ pub struct CircuitConfig {
 pub struct RateConfig {
     /// Shares that open it, with ≥.
     pub limits: Limits,
-    /// A call is slow if it takes longer than this; `None`: by the pool's own limit, 2.5 times its middle.
+    /// A call is slow if it takes longer than this; `None`: by the pool's own limit, 2.5 times its middle. A pool has one
+    /// limit, for its own circuit and those of its endpoints: if both have one, that of the endpoints counts.
     pub slow_above: Option<Duration>,
     /// Calls in the window before it may open, at least 1. Of a window of fewer calls, all of them.
     pub minimum_calls: u32,

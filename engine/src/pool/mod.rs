@@ -63,6 +63,8 @@ pub struct Pool {
     pub(crate) breaker: breaker::Breaker,
     /// Endpoints whose circuit is the operator's.
     pub(crate) forced: Vec<u32>,
+    /// When the operator said so, if that is known.
+    pub(crate) configured_at: Option<Time>,
     /// Endpoints that are out, by the shared record or by this worker's own evidence.
     out: usize,
     pub(crate) evidence: Vec<Evidence>,
@@ -96,6 +98,7 @@ impl Pool {
             levels: judge::Levels::default(),
             breaker: breaker::Breaker::default(),
             forced: Vec::new(),
+            configured_at: None,
             out: 0,
             evidence: Vec::new(),
             circuits: Circuits::default(),
@@ -183,6 +186,12 @@ impl Pool {
         // Endpoints that are new here may be known to the shared record already.
         let circuits = core::mem::take(&mut self.circuits);
         self.adopt(circuits, None);
+    }
+
+    /// The configuration came at this time: what the operator has changed since with a newer one, through another worker,
+    /// is left as it is.
+    pub fn set_configured_at(&mut self, now: Time) {
+        self.configured_at = Some(now);
     }
 
     /// The configuration in force.

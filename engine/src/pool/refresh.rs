@@ -2,7 +2,7 @@
 //! counts go out. O(endpoints), never per request.
 
 use super::Pool;
-use crate::config::EndpointConfig;
+use crate::config::{CircuitConfig, EndpointConfig};
 use crate::endpoint::{EPOCH, Hot};
 use crate::ewma::{Fading, decay};
 use crate::order::nth;
@@ -219,7 +219,9 @@ impl Pool {
         self.window.mean_us = overall_mean_us(&samples).or(self.window.mean_us);
         self.window.spans = self.window.mean_us.map(Spans::of).unwrap_or_default();
         self.window.usual_us = usual_us(&self.hot, self.window.fading(now));
-        let configured = self.config.circuit.rates.and_then(|rates| rates.slow_above).map(micros);
+        // One limit for both: a pool is slow by the same measure as its endpoints.
+        let limit = |circuit: &CircuitConfig| circuit.rates.and_then(|rates| rates.slow_above);
+        let configured = limit(&self.config.circuit).or_else(|| self.pool_circuit().and_then(limit)).map(micros);
         let relative = self.window.middle_us.map(|middle| (middle * SLOW_TIMES) as u32);
         self.window.slow_above_us = configured.or(relative).or(self.window.slow_above_us);
         self.relevel(&samples);

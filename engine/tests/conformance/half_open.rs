@@ -78,6 +78,14 @@ pub(crate) fn most_of_the_probes_being_slow_reopens() {
     assert_eq!(probed(&[5000, 4000, 5000, 5000]).state(), CircuitState::Open);
 }
 
+#[test]
+fn a_single_slow_probe_reopens_where_there_is_one_permit() {
+    let mut subject = Subject::with(CircuitConfig { half_open_max: ms(30_000), half_open_permits: 1, ..theirs() });
+    subject.half_open();
+    subject.timed(&[(5000, false)]);
+    assert_eq!(subject.story()[2], (CircuitState::HalfOpen, CircuitState::Open, Signal::ProbesSlow));
+}
+
 /// What differs: theirs re-opens at its limit for calls, 50 %.
 #[test]
 fn half_of_the_probes_may_be_slow() {

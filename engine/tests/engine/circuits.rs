@@ -185,7 +185,7 @@ fn an_endpoint_of_which_a_worker_hears_seldom_comes_back() {
 
 #[test]
 fn a_probe_that_began_in_time_may_end_late() {
-    let mut bed = half_open(1);
+    let mut bed = half_open(2);
     bed.pass(ms(4500));
     assert_eq!(bed.pick(0).unwrap()[0], 0);
     let late = bed.start(0, 0);

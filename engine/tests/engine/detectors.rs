@@ -4,6 +4,7 @@ use crate::arrange::{Bed, TICK, equal, ms, well};
 use plimsoll_engine::detect::{Limits, WindowKind};
 use plimsoll_engine::{CircuitConfig, CircuitMode, EndpointConfig, Forced, PoolConfig, RateConfig, Strategy};
 use plimsoll_snapshot::cell::Cell;
+use plimsoll_snapshot::circuits::Circuits;
 use plimsoll_snapshot::merge::MergedPool;
 use plimsoll_snapshot::{CircuitState, FailureKind, Signal};
 use std::time::Duration;
@@ -269,6 +270,39 @@ fn what_the_operator_forces_holds_whatever_happens() {
     use CircuitState::{Closed, Disabled, ForcedOpen};
     assert_eq!(of_1, [(Closed, ForcedOpen), (ForcedOpen, Disabled), (Disabled, Closed)]);
     assert!(bed.record.get(bed.key(1)).is_none_or(|entry| entry.state == Closed));
+}
+
+#[test]
+fn while_a_configuration_reaches_one_worker_after_the_other_the_operators_word_is_not_undone() {
+    use CircuitState::{Closed, Disabled, ForcedOpen};
+    let plain = equal(Strategy::RoundRobin, 4);
+    let configure = |bed: &mut Bed, worker: usize, circuit| {
+        let mut config = plain.clone();
+        config.endpoints[1].circuit = circuit;
+        bed.pools[worker].reconfigure(config);
+        let now = bed.now;
+        bed.pools[worker].set_configured_at(now);
+    };
+    let mut bed = Bed::new(plain.clone(), 3, 1);
+    (0..3).for_each(|worker| configure(&mut bed, worker, Forced::Auto));
+    for (circuit, state) in [(Forced::Open, ForcedOpen), (Forced::Disabled, Disabled), (Forced::Auto, Closed)] {
+        for worker in 0..3 {
+            bed.traffic(20, ms(10), &well);
+            configure(&mut bed, worker, circuit);
+            bed.pass(TICK * 3);
+            assert_eq!(bed.pools[worker].circuit_state(1), state, "whoever has it acts on it: {circuit:?}, {worker}");
+        }
+        bed.pass(ms(1000));
+    }
+    let told: Vec<_> = bed.events.iter().map(|(_, event)| (event.from, event.to)).collect();
+    assert_eq!(told, [(Closed, ForcedOpen), (ForcedOpen, Disabled), (Disabled, Closed)], "each once");
+    // A record that got lost is no newer configuration.
+    configure(&mut bed, 0, Forced::Open);
+    bed.pass(TICK * 3);
+    bed.record = Circuits::default();
+    bed.pass(TICK * 3);
+    let recorded = bed.record.get(bed.key(1)).map(|entry| entry.state);
+    assert_eq!(recorded, Some(ForcedOpen));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The circuit of the pool as a whole.
 
 use crate::arrange::{Bed, TICK, equal, ms, well};
-use plimsoll_engine::{POOL_KEY, PoolCircuitConfig, PoolConfig, Refusal, Strategy, WhenOpen};
+use plimsoll_engine::detect::Limits;
+use plimsoll_engine::{POOL_KEY, PoolCircuitConfig, PoolConfig, RateConfig, Refusal, Strategy, WhenOpen};
 use plimsoll_snapshot::{CircuitState, FailureKind, Signal};
 use std::time::Duration;
 
@@ -80,6 +81,28 @@ fn a_half_open_pool_lets_no_more_pass_than_its_permits() {
     bed.pass(TICK);
     bed.pass(TICK);
     assert!(bed.pools.iter().all(|pool| pool.pool_circuit_state() == CircuitState::Closed));
+}
+
+/// What a call has to take longer than to be slow: said for the pool, for its endpoints, or by nobody.
+#[test]
+fn it_opens_by_slow_calls_with_one_limit_for_the_pool_and_its_endpoints() {
+    let rates = |slow_above, slow_percent| {
+        let limits = Limits { failure_percent: 100, slow_percent };
+        Some(RateConfig { slow_above, limits, ..PoolCircuitConfig::default().circuit.rates.unwrap() })
+    };
+    let opens = |of_pool, of_endpoints: Option<RateConfig>, took| {
+        let mut config = config(WhenOpen::Refuse);
+        config.pool_circuit.as_mut().unwrap().circuit.rates = rates(of_pool, 60);
+        config.circuit.rates = of_endpoints;
+        let mut bed = Bed::new(config, 1, 1);
+        bed.traffic(1200, ms(5), &|_| (ms(took), None));
+        bed.events.first().map(|(key, event)| (*key, event.reason.signal))
+    };
+    let slow = Some((POOL_KEY, Signal::SlowRate));
+    assert_eq!(opens(Some(ms(50)), None, 60), slow);
+    assert_eq!(opens(Some(ms(50)), None, 50), None, "longer than the limit is slow");
+    assert_eq!(opens(None, rates(Some(ms(50)), 100), 60).map(|(_, signal)| signal), Some(Signal::SlowRate));
+    assert_eq!(opens(None, None, 60), None, "a pool is not slower than itself");
 }
 
 #[test]

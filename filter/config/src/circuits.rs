@@ -6,7 +6,8 @@ use plimsoll_engine::detect::{Limits, WindowKind};
 use plimsoll_engine::{CircuitConfig, CircuitMode, Forced, PoolCircuitConfig, RateConfig, WhenOpen};
 
 /// Keys of rates.
-const RATES: [&str; 5] = ["failure_rate_percent", "slow_rate_percent", "slow_call_duration", "minimum_calls", "window"];
+const RATES: [&str; 5] = ["failure_rate_percent", "slow_rate_percent", SLOW, "minimum_calls", "window"];
+const SLOW: &str = "slow_call_duration";
 /// Keys that every circuit has.
 const TIMES: [&str; 6] = ["mode", "open_for", "open_for_max", "backoff", "half_open_permits", "half_open_max"];
 pub(super) const MODES: [(&str, CircuitMode); 2] =
@@ -74,13 +75,21 @@ pub(super) fn of_endpoints(node: &Node) -> Result<CircuitConfig, String> {
     times(&circuit, rates(&circuit, accepted)?)
 }
 
-/// The circuit of a pool.
-pub(super) fn of_pool(node: &Node) -> Result<Option<PoolCircuitConfig>, String> {
-    let circuit = node.object(&[&["when_open"][..], &RATES, &TIMES].concat())?;
+/// The circuit of a pool whose endpoints have these.
+pub(super) fn of_pool(node: &Node, endpoints: &CircuitConfig) -> Result<Option<PoolCircuitConfig>, String> {
+    let object = node.object(&[&["when_open"][..], &RATES, &TIMES].concat())?;
     let defaults = PoolCircuitConfig::default();
+    let circuit = rates(&object, defaults.circuit)?;
+    let limit = |circuit: &CircuitConfig| circuit.rates.and_then(|rates| rates.slow_above);
+    if let (Some(own), Some(theirs)) = (limit(&circuit), limit(endpoints))
+        && own != theirs
+    {
+        let why = "is not circuit.slow_call_duration, and a pool has one limit";
+        return Err(object.get(SLOW).map_or_else(|| why.to_owned(), |node| node.error(why)));
+    }
     Ok(Some(PoolCircuitConfig {
-        when_open: circuit.or("when_open", defaults.when_open, |node| node.choice(&WHEN_OPEN))?,
-        circuit: times(&circuit, rates(&circuit, defaults.circuit)?)?,
+        when_open: object.or("when_open", defaults.when_open, |node| node.choice(&WHEN_OPEN))?,
+        circuit: times(&object, circuit)?,
     }))
 }
 
@@ -96,9 +105,8 @@ fn rates(circuit: &Object, defaults: CircuitConfig) -> Result<CircuitConfig, Str
             failure_percent: percent("failure_rate_percent", usual.limits.failure_percent)?,
             slow_percent: percent("slow_rate_percent", usual.limits.slow_percent)?,
         },
-        slow_above: circuit.or("slow_call_duration", usual.slow_above, |node| {
-            node.duration(Duration::from_millis(1)..=LONGEST).map(Some)
-        })?,
+        slow_above: circuit
+            .or(SLOW, usual.slow_above, |node| node.duration(Duration::from_millis(1)..=LONGEST).map(Some))?,
         minimum_calls: circuit.or("minimum_calls", usual.minimum_calls, |node| node.whole(1..=1_000_000))?,
         window: circuit.or("window", usual.window, window)?,
     };

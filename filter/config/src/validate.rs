@@ -107,14 +107,15 @@ fn engine(pool: &Object, endpoints: Vec<EndpointConfig>) -> Result<PoolConfig, S
     keys::few_enough(pool, strategy, endpoints.len())?;
     let percent = |key, default| pool.or(key, default, |node| node.whole(0..=100));
     let ramps = Duration::ZERO..=Duration::from_secs(3600);
+    let circuit = pool.or("circuit", CircuitConfig::default(), circuits::of_endpoints)?;
     Ok(PoolConfig {
         strategy,
         candidates: pool.or("candidates", defaults.candidates, |node| {
             node.whole(1..=MAX_CANDIDATES as u32).map(|count| count as usize)
         })?,
         detect_truncated: pool.or("detect_truncated", defaults.detect_truncated, Node::flag)?,
-        circuit: pool.or("circuit", CircuitConfig::default(), circuits::of_endpoints)?,
-        pool_circuit: pool.or("pool_circuit", None, circuits::of_pool)?,
+        pool_circuit: pool.or("pool_circuit", None, |node| circuits::of_pool(node, &circuit))?,
+        circuit,
         max_ejected_percent: percent("max_ejected_percent", defaults.max_ejected_percent)?,
         panic_threshold_percent: percent("panic_threshold_percent", defaults.panic_threshold_percent)?,
         minimum_samples: pool.or("minimum_samples", defaults.minimum_samples, |node| node.whole(1..=1_000_000))?,

@@ -1,7 +1,8 @@
 //! Figures that need no simulation: the stated ones against their formulas.
 
 use crate::Section;
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use crate::formulas::{
     choices_mean, choices_tail, envoy_blind_share, erlang_c, in_turn_mean, m_m_1_quantile, m_m_n_mean,
 };

@@ -1,7 +1,8 @@
 //! Detectors, balls in bins and Envoy's rules: chance without queues.
 
 use crate::Section;
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use crate::formulas::{largest_of_normals, mean_until_run};
 use plimsoll_engine::detect::{Consecutive, Cusum, Rates};
 use plimsoll_engine::{EndpointConfig, Pool, PoolConfig, Rng, Strategy, Time};

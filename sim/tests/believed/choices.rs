@@ -6,7 +6,8 @@
 use crate::Section;
 use crate::arithmetic::{CHOICES, TAIL};
 use crate::bed::{SERVICE, Size, choices, controlled, engine, found_by_arrivals};
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use crate::formulas::{choices_mean, choices_tail};
 use plimsoll_engine::Strategy;
 use plimsoll_sim::{Counts, Envoy, Scenario, Subject};

@@ -1,7 +1,8 @@
 //! A circuit that opens by rates: the vectors of resilience4j's own tests.
 
 use crate::Section;
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::Time;
 use plimsoll_engine::detect::{Breaker, BreakerConfig, BreakerState, Call, Limits, TimeWindow, Verdict, WindowKind};
 use std::time::Duration;

@@ -2,25 +2,6 @@
 
 use plimsoll_sim::statistics::{Align, Interval, Table};
 
-/// How much is spent on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
-    /// For every change.
-    Quick,
-    /// `cargo xtask test --long`: more seeds, longer runs, tighter tolerances.
-    Long,
-}
-
-impl Effort {
-    /// One or the other.
-    pub(crate) fn pick<T>(self, quick: T, long: T) -> T {
-        match self {
-            Self::Quick => quick,
-            Self::Long => long,
-        }
-    }
-}
-
 /// A figure, what came out, and how far apart they may lie.
 pub(crate) struct Claim {
     pub(crate) name: String,

@@ -5,7 +5,8 @@
 //! hundred shares' distance from the mean.
 
 use crate::Section;
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::hashing::{Kind, Member, Table};
 use plimsoll_engine::{HashingConfig, address_key};
 

@@ -6,7 +6,8 @@
 
 use crate::Section;
 use crate::bed::{SERVICE, Size, controlled, engine, found_by_arrivals, mean_of, quantiles, reports};
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use crate::formulas::{erlang_c, in_turn_mean, m_m_1_quantile, m_m_n_mean};
 use plimsoll_engine::Strategy;
 use plimsoll_sim::{Endpoint, Scenario, Subject};

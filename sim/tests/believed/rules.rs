@@ -2,7 +2,8 @@
 
 use crate::Section;
 use crate::bed::{SERVICE, Size, reports};
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::{Rng, Time};
 use plimsoll_sim::{
     Attempt, Balancer, Change, Client, Ending, Endpoint, Envoy, Fault, FaultKind, Outlier, RetryBudget, Scenario,

@@ -3,7 +3,8 @@
 
 use crate::Section;
 use crate::bed::{SERVICE, Size, choices, engine, mean_of};
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::Strategy;
 use plimsoll_sim::{Counts, Scenario, Subject};
 

@@ -7,7 +7,8 @@
 use crate::Section;
 use crate::average::Averages;
 use crate::bed::{SERVICE, Size, choices, engine, means, quantiles, reports, reports_with};
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::Strategy;
 use plimsoll_sim::{
     Antagonist, Balancer, Cost, Counts, Endpoint, Model, Report, Scenario, Service, Shape, Subject, Traffic,

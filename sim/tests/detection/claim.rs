@@ -1,28 +1,9 @@
 //! One thing that has to hold, and the table of all.
 
-use crate::bed::Found;
 use plimsoll_sim::statistics::{Align, Table, quantile};
+use plimsoll_sim::trial::Found;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// How much is spent on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
-    /// For every change.
-    Quick,
-    /// `cargo xtask test --long`: the sizes that were asked for.
-    Long,
-}
-
-impl Effort {
-    /// One or the other.
-    pub(crate) fn pick<T>(self, quick: T, long: T) -> T {
-        match self {
-            Self::Quick => quick,
-            Self::Long => long,
-        }
-    }
-}
 
 /// Something that has to hold, or that is only told.
 pub(crate) struct Claim {

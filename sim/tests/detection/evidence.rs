@@ -3,7 +3,8 @@
 
 use crate::Section;
 use crate::bed::{TICK, play, seconds};
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use crate::times::{CASES, Case, scenario};
 use plimsoll_engine::{PoolConfig, Strategy};
 use plimsoll_sim::{Engine, Shape, Subject};

@@ -15,7 +15,8 @@
 
 use crate::Section;
 use crate::bed::{WORKERS, ejections, fault, most_out, onset, play, plimsoll, pool, seconds, slow};
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::PoolConfig;
 use plimsoll_sim::{Fault, FaultKind, Flapping, Report, Scenario, Shape};
 use std::time::Duration;

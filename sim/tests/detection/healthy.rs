@@ -11,7 +11,8 @@ use crate::Section;
 use crate::bed::{
     RATE, TICK, WORKERS, ejections, engine, envoy_default, envoy_tuned, errors, play, pool, seconds, signals,
 };
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::{PoolConfig, Strategy};
 use plimsoll_sim::file::{BUILT_IN, parse};
 use plimsoll_sim::{Engine, Fault, Report, Scenario, Shape, Subject, Targets, run};

@@ -6,10 +6,12 @@
 //! has to be near 1. Of a slow endpoint, probes succeed: what it costs is told.
 
 use crate::Section;
-use crate::bed::{self, Watched, errors, fault, onset, play, plimsoll, pool, seconds, slow};
-use crate::claim::{Claim, Effort};
+use crate::bed::{self, errors, fault, onset, play, plimsoll, pool, seconds, slow};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::PoolConfig;
 use plimsoll_sim::statistics::{deviation, mean};
+use plimsoll_sim::trial::Watched;
 use plimsoll_sim::{Change, FaultKind, Scenario, Shape};
 use std::time::Duration;
 

@@ -10,7 +10,8 @@ use crate::bed::{
     WORKERS, ejections, envoy_default, envoy_tuned, errors, most_out, onset, play, plimsoll, pool, seconds, signals,
     slow,
 };
-use crate::claim::{Claim, Effort};
+use crate::claim::Claim;
+use crate::common::Effort;
 use plimsoll_engine::PoolConfig;
 use plimsoll_sim::{Fault, FaultKind, Report, Scenario, Shape, Subject, Targets};
 

@@ -13,7 +13,8 @@
 
 use crate::Section;
 use crate::bed::{TICK, WORKERS, engine, envoy_tuned, fault, find, onset, pool};
-use crate::claim::{Claim, Effort, Times, seconds};
+use crate::claim::{Claim, Times, seconds};
+use crate::common::Effort;
 use plimsoll_engine::Strategy;
 use plimsoll_sim::{FaultKind, Scenario, Shape, Subject};
 use std::time::Duration;

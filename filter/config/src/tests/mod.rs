@@ -145,3 +145,15 @@ proptest! {
         let _ = Accepted::parse(with(key, &serde_json::json!(number).to_string()).as_bytes());
     }
 }
+
+#[test]
+fn a_pool_has_one_limit_for_slow_calls() {
+    let both = |of_pool: &str, of_endpoints: &str| {
+        let text = with("circuit", &format!(r#"{{"slow_call_duration":"{of_endpoints}"}}"#));
+        let own = format!(r#""pool_circuit":{{"slow_call_duration":"{of_pool}"}},"endpoints""#);
+        text.replace(r#""endpoints""#, &own)
+    };
+    assert!(Accepted::parse(both("1s", "1000ms").as_bytes()).is_ok());
+    let error = error(&both("1s", "2s"));
+    assert!(error.contains("pool_circuit.slow_call_duration: \"1s\" is not circuit"), "{error}");
+}

@@ -1,7 +1,8 @@
 //! All that detectors know of one endpoint: of this worker's own results, taken in at once, and of the other workers',
 //! taken in on the tick. Results of an older generation, and those while the circuit is not closed, never get here.
 
-use crate::detect::{Counts, Excursion, Steps, Totals, Usual, Window};
+use crate::detect::{Excursion, Steps, Totals, Usual};
+use crate::rated::Rated;
 use crate::time::Time;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::time::Duration;
@@ -29,6 +30,8 @@ pub(crate) struct Detectors {
     pub(crate) all: Heard,
     pub(crate) failing: Excursion,
     pub(crate) slowing: Excursion,
+    /// When `slowing` left zero.
+    pub(crate) slow_since: Time,
     /// How often it is slow on other days.
     pub(crate) usual: Usual,
     /// What a slow answer and another one add; `None` before enough is known.
@@ -36,15 +39,17 @@ pub(crate) struct Detectors {
     /// When the present run of failures began: the pool's calls and failures, and its own.
     pub(crate) run_began: (Totals, Totals),
     /// For rates, where they are configured.
-    pub(crate) window: Option<Box<Window>>,
-    /// What is in it.
-    pub(crate) counts: Counts,
+    pub(crate) rated: Option<Box<Rated>>,
+    /// Mean latency of its own answers on other days, as this worker saw them.
+    usual_us: Mean,
     /// Attempts of this worker whose answer has not begun.
     pub(crate) waiting: u32,
     /// The same of the other workers, when they last published.
     pub(crate) peers_waiting: u32,
     /// Since when nothing came although enough of them waited.
     pub(crate) quiet_since: Time,
+    /// How many answers the pool had had by then.
+    quiet_answers: u64,
     traces: Traces,
 }
 
@@ -59,27 +64,47 @@ impl Detectors {
 
     /// Calls are looked at in another window from now on.
     pub(crate) fn replace_window(&mut self) {
-        self.window = None;
-        self.counts = Counts::default();
+        self.rated = None;
+    }
+
+    /// An answer while nothing is the matter.
+    pub(crate) fn learn_latency(&mut self, latency_us: u32) {
+        self.usual_us.observe(latency_us as f32);
+    }
+
+    /// Mean latency on other days, microseconds; `None` if this worker has seen none.
+    pub(crate) fn usual_us(&self) -> Option<f32> {
+        (self.usual_us.seen > 0).then_some(self.usual_us.mean)
     }
 
     /// Attempts wait for their answers: of this worker, and of the others.
-    pub(crate) fn wait(&mut self, waiting: u32, peers_waiting: u32, now: Time) {
+    /// `answers` are those of the whole pool so far.
+    pub(crate) fn wait(&mut self, waiting: u32, peers_waiting: u32, now: Time, answers: u64) {
         let before = self.is_waited_for();
         (self.waiting, self.peers_waiting) = (waiting, peers_waiting);
         if !before {
-            self.quiet_since = now;
+            (self.quiet_since, self.quiet_answers) = (now, answers);
         }
+    }
+
+    /// One of its attempts, or several, have an answer, or are over without any.
+    pub(crate) fn note_answer(&mut self, now: Time, answers: u64) {
+        (self.quiet_since, self.quiet_answers) = (self.quiet_since.max(now), answers);
     }
 
     fn is_waited_for(&self) -> bool {
         self.waiting > 0 && self.waiting.saturating_add(self.peers_waiting) >= SILENT_ATTEMPTS
     }
 
-    /// How long so many attempts have all been waiting for that silence says something, and how many.
-    pub(crate) fn silent_for(&self, now: Time) -> Option<(Duration, u32)> {
-        let waiting = self.waiting.saturating_add(self.peers_waiting);
-        self.is_waited_for().then(|| (now.since(self.quiet_since), waiting))
+    /// Attempts of all workers whose answer has not begun.
+    pub(crate) fn waiting_of_all(&self) -> u32 {
+        self.waiting.saturating_add(self.peers_waiting)
+    }
+
+    /// How long so many attempts have all been waiting for that silence says something, and how many answers others gave
+    /// meanwhile; `answers` are those of the whole pool so far.
+    pub(crate) fn silent_for(&self, now: Time, answers: u64) -> Option<(Duration, u64)> {
+        self.is_waited_for().then(|| (now.since(self.quiet_since), answers.wrapping_sub(self.quiet_answers)))
     }
 
     /// There is some evidence that it has become slow.
@@ -109,6 +134,23 @@ impl Detectors {
     }
 }
 
+/// Of the last ones, evenly at first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    mean: f32,
+    seen: u8,
+}
+
+impl Mean {
+    /// Few answers that are slow because the endpoint is about to be ejected shall not move it.
+    const OVER: u8 = 100;
+
+    fn observe(&mut self, value: f32) {
+        self.seen = self.seen.saturating_add(1).min(Self::OVER);
+        self.mean += (value - self.mean) / f32::from(self.seen);
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Traces(Option<Box<[Option<u128>; TRACES]>>);
 
@@ -134,7 +176,7 @@ pub(crate) fn failures(heard: &Heard) -> Totals {
 
 /// As slowness is added up.
 pub(crate) fn slow_answers(heard: &Heard) -> Totals {
-    Totals { calls: heard.calls.saturating_sub(heard.failures), amount: heard.slowness, marked: heard.slow }
+    Totals { calls: heard.calls.saturating_sub(heard.failures), amount: heard.slowness, marked: heard.late }
 }
 
 #[cfg(test)]

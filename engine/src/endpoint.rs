@@ -104,9 +104,50 @@ pub(crate) struct Cold {
     /// Half-open: probes picked whose attempt has not begun.
     pub(crate) probes_picked: u32,
     /// Half-open: probes under way.
-    pub(crate) probes_under_way: u32,
-    /// Half-open: when the longest of them began.
-    pub(crate) probing_since: Option<Time>,
+    pub(crate) probes: Probes,
+}
+
+/// Probes of a half-open circuit that this worker has under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Probes {
+    /// The attempt is not over.
+    pub(crate) under_way: u32,
+    /// Those of them whose answer has not begun.
+    pub(crate) waiting: u32,
+    /// Since when nothing came of those.
+    since: Option<Time>,
+}
+
+impl Probes {
+    pub(crate) fn begin(&mut self, now: Time) {
+        self.under_way = self.under_way.saturating_add(1);
+        self.waiting = self.waiting.saturating_add(1);
+        self.since.get_or_insert(now);
+    }
+
+    /// The answer of one has begun, or it is over without any. The others may have begun as late as now.
+    pub(crate) fn note_answer(&mut self, now: Time) {
+        self.waiting = self.waiting.saturating_sub(1);
+        self.since = self.since.filter(|_| self.waiting > 0).map(|since| since.max(now));
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// One has waited for longer than `limit`, and nothing has come of any other meanwhile.
+    pub(crate) fn is_overdue(&self, now: Time, limit: Duration) -> bool {
+        self.since.is_some_and(|since| now.since(since) > limit)
+    }
+
+    /// Answers that have begun and go on.
+    pub(crate) fn answering(&self) -> u32 {
+        self.under_way.saturating_sub(self.waiting)
+    }
+
+    pub(crate) fn set_back(&mut self, now: Time) {
+        self.since = self.since.map(|since| since.min(now));
+    }
 }
 
 impl Cold {
@@ -129,8 +170,7 @@ impl Cold {
             warming_since: None,
             permits: 0,
             probes_picked: 0,
-            probes_under_way: 0,
-            probing_since: None,
+            probes: Probes::default(),
         }
     }
 
@@ -149,8 +189,7 @@ impl Cold {
     pub(crate) fn forget_probes(&mut self) {
         self.permits = 0;
         self.probes_picked = 0;
-        self.probes_under_way = 0;
-        self.probing_since = None;
+        self.probes = Probes::default();
     }
 
     /// Begins a new epoch.

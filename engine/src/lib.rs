@@ -34,6 +34,7 @@ pub mod hashing;
 mod order;
 mod pool;
 mod positions;
+mod rated;
 mod request;
 mod rng;
 mod rotation;

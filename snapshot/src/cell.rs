@@ -6,7 +6,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::sketch::{CompactSketch, Sketch};
 use alloc::vec::Vec;
 
-const CELL_VERSION: u8 = 2;
+const CELL_VERSION: u8 = 3;
 const SKETCH_VERSION: u8 = 2;
 
 /// One worker's counts for one pool.
@@ -72,6 +72,8 @@ pub struct Heard {
     pub slow: u64,
     /// Slow failures among them.
     pub slow_failures: u64,
+    /// Successes that took a multiple of what is usual in the pool, whatever is configured as slow.
+    pub late: u64,
     /// How slow the successes were, all together: for each the logarithm of the share of the pool's answers that take as
     /// long, in hundredths; where nothing is unusual, 100 for each on average.
     pub slowness: u64,
@@ -86,6 +88,7 @@ impl Heard {
             failures: self.failures.checked_sub(earlier.failures)?,
             slow: self.slow.checked_sub(earlier.slow)?,
             slow_failures: self.slow_failures.checked_sub(earlier.slow_failures)?,
+            late: self.late.checked_sub(earlier.late)?,
             slowness: self.slowness.checked_sub(earlier.slowness)?,
         })
     }
@@ -96,6 +99,7 @@ impl Heard {
         self.failures = self.failures.saturating_add(more.failures);
         self.slow = self.slow.saturating_add(more.slow);
         self.slow_failures = self.slow_failures.saturating_add(more.slow_failures);
+        self.late = self.late.saturating_add(more.late);
         self.slowness = self.slowness.saturating_add(more.slowness);
     }
 }
@@ -125,6 +129,7 @@ impl Cell {
                 endpoint.heard.failures,
                 endpoint.heard.slow,
                 endpoint.heard.slow_failures,
+                endpoint.heard.late,
                 endpoint.heard.slowness,
                 u64::from(endpoint.consecutive_failures),
                 u64::from(endpoint.recent_requests),
@@ -166,6 +171,7 @@ impl Cell {
                         failures: r.varint()?,
                         slow: r.varint()?,
                         slow_failures: r.varint()?,
+                        late: r.varint()?,
                         slowness: r.varint()?,
                     },
                     consecutive_failures: r.small()?,
@@ -243,7 +249,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn endpoint() -> impl Strategy<Value = CellEndpoint> {
-        (any::<u64>(), any::<[u32; 6]>(), any::<[u64; 11]>()).prop_map(|(key, small, large)| CellEndpoint {
+        (any::<u64>(), any::<[u32; 6]>(), any::<[u64; 12]>()).prop_map(|(key, small, large)| CellEndpoint {
             key,
             in_flight: small[0],
             consecutive_failures: small[1],
@@ -262,6 +268,7 @@ mod tests {
                 failures: large[7],
                 slow: large[8],
                 slow_failures: large[9],
+                late: large[11],
                 slowness: large[10],
             },
         })

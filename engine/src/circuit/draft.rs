@@ -2,7 +2,7 @@
 
 use super::{POOL_KEY, Proposal};
 use crate::config::{CircuitConfig, CircuitMode, Forced};
-use crate::endpoint::LocalCircuit;
+use crate::endpoint::{LocalCircuit, Probes};
 use crate::evidence::{Evidence, ProbeResult};
 use crate::pool::Pool;
 use crate::rng::Rng;
@@ -14,6 +14,10 @@ use plimsoll_snapshot::{CircuitState, FailureKind, Reason, Signal, Transition};
 /// Entries of endpoints that no configuration here knows are dropped this long after their time: until then they may
 /// belong to a worker that is a configuration ahead.
 const UNKNOWN_KEPT_MS: u64 = 600_000;
+/// Permits that are not used are valid for twice as long the next time, up to this: requests may be that far apart.
+const LONGEST_PERMITS_MS: u64 = 86_400_000;
+/// A configuration has reached all workers after this long.
+const CONFIGURED_MS: u64 = 300_000;
 /// What the operator has let go is kept as closed for this long, so that workers that still have the old configuration see
 /// that there is a newer one.
 const RELEASED_KEPT_MS: u64 = 10_000;
@@ -26,7 +30,7 @@ pub(super) struct Part {
     /// A probe of this worker has been out for longer than permits are valid.
     pub(super) probe_overdue: bool,
     pub(super) has_traffic: bool,
-    pub(super) probes_out: u32,
+    pub(super) probes: Probes,
     pub(super) permits: u32,
     pub(super) succeeds: bool,
 }
@@ -94,6 +98,11 @@ impl Draft<'_> {
         if entry.probes_passed < wanted {
             return self.put(entry);
         }
+        self.close_after_probes(entry);
+    }
+
+    fn close_after_probes(&mut self, entry: CircuitEntry) {
+        let wanted = self.config(entry.key).half_open_permits;
         let passed = f64::from(entry.probes_passed);
         let reason = Reason {
             observed: passed,
@@ -119,7 +128,11 @@ impl Draft<'_> {
     /// What the clock changes in one entry; false if the entry is gone.
     pub(super) fn pass_time(&mut self, entry: &CircuitEntry, part: Option<Part>) -> bool {
         let stepped_back = self.now_ms.saturating_add(CLOCK_STEP_MS) < entry.since_ms;
-        let late_ms = if stepped_back { CLOCK_STEP_MS } else { self.now_ms.saturating_sub(entry.until_ms) };
+        let late_ms = match stepped_back {
+            // Late enough for whatever waits.
+            true => CLOCK_STEP_MS.max(self.grace_ms(entry.key).saturating_add(1)),
+            false => self.now_ms.saturating_sub(entry.until_ms),
+        };
         let Some(part) = part else {
             if late_ms > UNKNOWN_KEPT_MS {
                 self.remove(entry.key);
@@ -143,14 +156,21 @@ impl Draft<'_> {
                 self.fail_probe(*entry, FailureKind::Timeout);
             }
             CircuitState::HalfOpen
-                if late_ms > self.grace_ms(entry.key) && part.has_traffic && part.probes_out == 0 =>
+                if late_ms > self.grace_ms(entry.key) && part.has_traffic && part.probes.waiting == 0 =>
             {
+                // Answers that have begun and go on, as streams do, are well enough: they may go on for hours.
+                let passed = entry.probes_passed.saturating_add(part.probes.answering());
+                let entry = CircuitEntry { probes_passed: passed, ..*entry };
+                if passed >= permits {
+                    self.close_after_probes(entry);
+                    return true;
+                }
                 let reason = Reason {
                     observed: f64::from(entry.permits_issued.saturating_sub(entry.probes_passed)),
                     threshold: f64::from(permits),
                     ..reason(Signal::PermitsExpired)
                 };
-                self.probe_on(*entry, reason);
+                self.probe_on(entry, reason);
             }
             CircuitState::HalfOpen
                 if late_ms == 0 && part.has_traffic && part.permits == 0 && entry.permits_issued < permits =>
@@ -186,13 +206,12 @@ impl Draft<'_> {
     fn probe_on(&mut self, entry: CircuitEntry, reason: Reason) {
         self.probe(entry, reason);
         let time = entry.until_ms.saturating_sub(entry.since_ms).saturating_mul(2);
-        let longest = millis(self.config(entry.key).open_for_max);
         if let Some(again) = self.proposal.circuits.get(entry.key).copied() {
             self.put(CircuitEntry {
                 probes_passed: entry.probes_passed,
                 probes_slow: entry.probes_slow,
                 permits_issued: entry.probes_passed.saturating_add(1),
-                until_ms: again.until_ms.max(self.now_ms.saturating_add(time.min(longest))),
+                until_ms: again.until_ms.max(self.now_ms.saturating_add(time.min(LONGEST_PERMITS_MS))),
                 ..again
             });
         }
@@ -217,7 +236,8 @@ impl Draft<'_> {
     fn change(&mut self, entry: CircuitEntry, to: CircuitState, until_ms: u64, reason: Reason) {
         let transition = Transition { at_ms: self.now_ms, from: entry.state, to, reason };
         self.proposal.transitions.push((entry.key, transition));
-        let generation = self.proposal.circuits.generation.saturating_add(1);
+        // A record that was lost begins again at 0, and workers still know results of the old one.
+        let generation = self.proposal.circuits.generation.max(self.pool.circuits.generation).saturating_add(1);
         self.proposal.circuits.generation = generation;
         self.put(CircuitEntry {
             state: to,
@@ -285,8 +305,9 @@ impl Draft<'_> {
     /// Whether the entry changed after this worker was configured. While a new configuration reaches one worker after the
     /// other, whoever still has the old one would undo what the first has done.
     fn is_newer(&self, entry: &CircuitEntry) -> bool {
-        let clock_set_back = entry.since_ms > self.now_ms.saturating_add(CLOCK_STEP_MS);
-        !clock_set_back && self.pool.configured_at.is_some_and(|at| entry.since_ms > at.as_millis())
+        let newer = |at_ms: u64| entry.since_ms > at_ms && self.now_ms < at_ms.saturating_add(CONFIGURED_MS);
+        // From the future: the clock was set back.
+        entry.since_ms <= self.now_ms && self.pool.configured_at.is_some_and(|at| newer(at.as_millis()))
     }
 
     /// The operator's word, not that of probes.

@@ -12,7 +12,7 @@
 mod draft;
 
 use crate::config::Forced;
-use crate::endpoint::LocalCircuit;
+use crate::endpoint::{LocalCircuit, Probes};
 use crate::evidence::Evidence;
 use crate::pool::Pool;
 use crate::positions::Positions;
@@ -37,6 +37,12 @@ pub struct Proposal {
     pub transitions: Vec<(u64, Transition)>,
     /// Endpoints for which this worker takes one permit, with the generation it is for.
     claims: Vec<(u64, u64)>,
+}
+
+/// Whether an alarm that changes nothing was told so lately that another one need not be. An endpoint that was ejected and
+/// has come back has an entry, too, for its back-off.
+pub(crate) fn was_told(record: &Circuits, key: u64, now: Time) -> bool {
+    record.get(key).is_some_and(|entry| entry.openings == 0 && now.as_millis() <= entry.until_ms)
 }
 
 impl Pool {
@@ -87,13 +93,13 @@ impl Pool {
         let config = self.pool_circuit()?;
         let breaker = &self.breaker;
         let current = breaker.generation == generation;
-        let overdue = |began: Time| now.since(began) > config.half_open_max;
+        let probes = if current { breaker.probes } else { Probes::default() };
         Some(Part {
-            probe_overdue: current && breaker.probing_since.is_some_and(overdue),
+            probe_overdue: probes.is_overdue(now, config.half_open_max),
             has_traffic: self.has_traffic,
-            probes_out: if current { breaker.under_way } else { 0 },
+            probes,
             permits: if current { breaker.permits } else { 0 },
-            succeeds: breaker.circuit.passes(),
+            succeeds: breaker.circuit.passes() && self.has_traffic,
         })
     }
 
@@ -102,12 +108,12 @@ impl Pool {
         // Permits and probes of another generation are about to be forgotten.
         let current = hot.generation == generation;
         let own = cold.own();
-        let overdue = |began: Time| now.since(began) > self.config.circuit.half_open_max;
+        let probes = if current { cold.probes } else { Probes::default() };
         Some(Part {
-            probe_overdue: current && cold.probing_since.is_some_and(overdue),
+            probe_overdue: probes.is_overdue(now, self.config.circuit.half_open_max),
             // A draining endpoint gets no probes, so it needs no permits.
             has_traffic: self.has_traffic && !hot.draining && !hot.circuit.is_forced(),
-            probes_out: if current { cold.probes_under_way } else { 0 },
+            probes,
             permits: if current { cold.permits } else { 0 },
             succeeds: hot.failures_in_row == 0 && own.requests > own.failures,
         })

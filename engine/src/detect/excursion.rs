@@ -136,6 +136,8 @@ pub struct Alarm {
     pub calls: u64,
     /// Share of those that failed or were slow among them, 0 to 1.
     pub share: f64,
+    /// Their own level.
+    pub level: f64,
     /// The same among the others' calls in the same time; `None` if they had none.
     pub others: Option<f64>,
 }
@@ -203,6 +205,7 @@ impl Excursion {
             evidence: f64::from(evidence),
             calls: self.own.calls,
             share: self.own.share().unwrap_or_default(),
+            level: self.own.amount as f64 / kind.amount(self.own.calls.max(1) as f64),
             others: others.share(),
         })
     }

@@ -1,6 +1,7 @@
 //! One attempt on one endpoint, from its start to its settlement. [`Attempt`] cannot be copied and finishing consumes
 //! it, so that no attempt is settled twice.
 
+use super::refresh::SLOW_TIMES;
 use super::{Pool, by_load};
 use crate::detect::Call;
 use crate::endpoint::LocalCircuit;
@@ -22,8 +23,10 @@ pub struct Attempt {
     key: u64,
     generation: u64,
     probe: bool,
-    /// It is one of the requests that the pool's half-open circuit let through, of this generation.
-    pool_probe: Option<u64>,
+    /// It is one of the requests that the pool's half-open circuit let through.
+    pool_probe: bool,
+    /// Of the pool's circuit.
+    pool_generation: u64,
     trace: Option<u128>,
     retry: bool,
     /// Step of the load that it found, under `hcl`.
@@ -119,14 +122,13 @@ impl Pool {
         let probe = cold.probes_picked > 0 && hot.circuit == LocalCircuit::Shared(CircuitState::HalfOpen);
         if probe {
             cold.probes_picked = cold.probes_picked.saturating_sub(1);
-            cold.probes_under_way = cold.probes_under_way.saturating_add(1);
-            cold.probing_since.get_or_insert(now);
+            cold.probes.begin(now);
         }
         let (key, generation) = (cold.key, hot.generation);
         let peers = cold.detectors.peers_waiting;
-        cold.detectors.wait(cold.detectors.waiting.saturating_add(1), peers, now);
+        cold.detectors.wait(cold.detectors.waiting.saturating_add(1), peers, now, self.levels.answers);
         self.note_start(position, class);
-        let pool_probe = self.begin_pool_probe(now).then_some(self.breaker.generation);
+        let pool_probe = self.begin_pool_probe(now);
         Some(Attempt {
             position,
             membership: self.membership,
@@ -134,6 +136,7 @@ impl Pool {
             generation,
             probe,
             pool_probe,
+            pool_generation: self.breaker.generation,
             trace: None,
             retry: false,
             load_step,
@@ -147,13 +150,11 @@ impl Pool {
         if attempt.answered() {
             return;
         }
-        if let Some(position) = self.find(attempt) {
-            self.note_answer(position, now);
-        }
+        self.note_answer(attempt, now);
         let latency = now.since(attempt.started);
         match outcome {
             // A probe passes with the head: its permit would expire under a long body.
-            Outcome::Success if self.config.detect_truncated && !attempt.probe => {
+            Outcome::Success if self.config.detect_truncated && !attempt.probe && !attempt.pool_probe => {
                 attempt.answer = Answer::Held(latency)
             }
             outcome => {
@@ -168,9 +169,7 @@ impl Pool {
         if attempt.answered() {
             return;
         }
-        if let Some(position) = self.find(attempt) {
-            self.note_answer(position, now);
-        }
+        self.note_answer(attempt, now);
         attempt.answer = Answer::Held(now.since(attempt.started));
     }
 
@@ -191,9 +190,9 @@ impl Pool {
             hot.in_flight = hot.in_flight.saturating_sub(1);
             let class = hot.class;
             self.note_end(position as u32, class);
-            if !attempt.answered() {
-                self.note_answer(position, now);
-            }
+        }
+        if !attempt.answered() {
+            self.note_answer(&attempt, now);
         }
         let since_start = now.since(attempt.started);
         match (core::mem::replace(&mut attempt.answer, Answer::Counted), ending) {
@@ -208,6 +207,30 @@ impl Pool {
             (Answer::None | Answer::Held(_), Ending::Abandoned) => self.give_back(&attempt),
             (Answer::Counted, _) => {}
         }
+    }
+
+    /// The answer of an attempt has begun, or it is over without any.
+    fn note_answer(&mut self, attempt: &Attempt, now: Time) {
+        if attempt.pool_probe && attempt.pool_generation == self.breaker.generation {
+            self.breaker.probes.note_answer(now);
+        }
+        self.levels.answers = self.levels.answers.wrapping_add(1);
+        let Some(position) = self.find(attempt) else { return };
+        let (Some(hot), Some(cold)) = (self.hot.get(position), self.cold.get_mut(position)) else { return };
+        cold.detectors.waiting = cold.detectors.waiting.saturating_sub(1);
+        cold.detectors.note_answer(now, self.levels.answers);
+        if attempt.probe && hot.generation == attempt.generation {
+            cold.probes.note_answer(now);
+        }
+    }
+
+    /// Whether a probe was slower than it should be. An endpoint that is slow every day does not have to become faster to
+    /// come back, where it is compared with others at all.
+    fn is_slow_probe(&self, position: usize, latency_us: u32) -> bool {
+        let usual = self.cold.get(position).and_then(|cold| cold.detectors.usual_us());
+        let usual = usual.unwrap_or_else(|| self.window.middle_us());
+        let for_itself = latency_us as f32 > usual * SLOW_TIMES as f32;
+        self.window.is_slow(latency_us) && (for_itself || !self.config.circuit.relative)
     }
 
     fn find(&self, attempt: &Attempt) -> Option<usize> {
@@ -233,10 +256,14 @@ impl Pool {
             }
         };
         let call = Call { failed, slow };
-        if let Some(generation) = attempt.pool_probe {
-            self.end_pool_probe(generation, probe_result(outcome, call));
+        let position = self.find(attempt);
+        if attempt.pool_probe {
+            // What those that are out, or are probed themselves, answer is no news of the pool.
+            let serves = position.and_then(|position| self.hot.get(position)).is_none_or(|hot| hot.circuit.passes());
+            let result = if serves && !attempt.probe { probe_result(outcome, slow) } else { ProbeResult::Returned };
+            self.end_pool_probe(attempt.pool_generation, result);
         }
-        let Some(position) = self.find(attempt) else { return };
+        let Some(position) = position else { return };
         self.count(position, now, latency, outcome, slow);
         if outcome == Outcome::Success && self.by_load.is_kept() {
             self.by_load.record(position, attempt.load_step, now, latency, self.window.averaged_over());
@@ -247,14 +274,15 @@ impl Pool {
         }
         match hot.circuit {
             LocalCircuit::Shared(CircuitState::HalfOpen) if attempt.probe => {
-                self.end_probe(position, attempt, probe_result(outcome, call));
+                let slow = self.is_slow_probe(position, latency_us);
+                self.end_probe(position, attempt, probe_result(outcome, slow));
             }
             LocalCircuit::Shared(CircuitState::Closed) if !(call.failed && attempt.retry) => {
                 if call.failed || call.slow {
                     cold.detectors.keep_trace(attempt.trace);
                 }
-                let slowness = if call.failed { 0 } else { self.window.slowness(latency_us) };
-                self.hear_own(position, call, slowness, now);
+                let heard = self.heard(call, latency_us);
+                self.hear_own(position, &heard, attempt.pool_generation, now);
             }
             _ => {}
         }
@@ -278,7 +306,11 @@ impl Pool {
                 recent.latency_us = recent.latency_us.saturating_add(u64::from(latency_us));
                 cold.slow = cold.slow.saturating_add(u64::from(slow));
                 hot.ewma.record(now, latency, averaged_over);
-                self.window.add(latency_us, !cold.detectors.may_be_slow());
+                let as_usual = !cold.detectors.may_be_slow();
+                self.window.add(latency_us, as_usual);
+                if as_usual && hot.circuit.passes() {
+                    cold.detectors.learn_latency(latency_us);
+                }
                 if let Some(sketch) = self.sketch_mut(position) {
                     sketch.add(latency_us);
                 }
@@ -309,18 +341,15 @@ impl Pool {
 
     fn end_probe(&mut self, position: usize, attempt: &Attempt, result: ProbeResult) {
         if let Some(cold) = self.cold.get_mut(position) {
-            cold.probes_under_way = cold.probes_under_way.saturating_sub(1);
-            if cold.probes_under_way == 0 {
-                cold.probing_since = None;
-            }
+            cold.probes.end();
         }
         self.evidence.push(Evidence::Probe { key: attempt.key, generation: attempt.generation, result });
     }
 
     /// An abandoned probe said nothing: its permit may be used again.
     fn give_back(&mut self, attempt: &Attempt) {
-        if let Some(generation) = attempt.pool_probe {
-            self.end_pool_probe(generation, ProbeResult::Returned);
+        if attempt.pool_probe {
+            self.end_pool_probe(attempt.pool_generation, ProbeResult::Returned);
         }
         let Some(position) = self.find(attempt) else { return };
         let current = self.hot.get(position).is_some_and(|hot| hot.generation == attempt.generation);
@@ -330,10 +359,10 @@ impl Pool {
     }
 }
 
-fn probe_result(outcome: Outcome, call: Call) -> ProbeResult {
+fn probe_result(outcome: Outcome, slow: bool) -> ProbeResult {
     match outcome {
         Outcome::Failure(kind) => ProbeResult::Failed(kind),
-        _ if call.slow => ProbeResult::Slow,
+        _ if slow => ProbeResult::Slow,
         _ => ProbeResult::Passed,
     }
 }

@@ -3,13 +3,13 @@
 //! so that workers agree on it and share its permits in the same way. Not there unless configured.
 
 use super::Pool;
-use super::judge::counts;
 use super::pick::{Refusal, Refused};
-use crate::circuit::POOL_KEY;
+use crate::circuit::{POOL_KEY, was_told};
 use crate::config::{CircuitConfig, CircuitMode, WhenOpen};
 use crate::detect::{Counts, Verdict, Window};
-use crate::endpoint::LocalCircuit;
+use crate::endpoint::{LocalCircuit, Probes};
 use crate::evidence::{Evidence, ProbeResult};
+use crate::rated::counts;
 use crate::time::Time;
 use core::time::Duration;
 use plimsoll_snapshot::cell::Heard;
@@ -29,8 +29,7 @@ pub(crate) struct Breaker {
     pub(crate) permits: u32,
     /// Half-open: requests let through whose first attempt has not begun.
     picked: u32,
-    pub(crate) under_way: u32,
-    pub(crate) probing_since: Option<Time>,
+    pub(crate) probes: Probes,
 }
 
 impl Default for Breaker {
@@ -42,8 +41,7 @@ impl Default for Breaker {
             counts: Counts::default(),
             permits: 0,
             picked: 0,
-            under_way: 0,
-            probing_since: None,
+            probes: Probes::default(),
         }
     }
 }
@@ -52,6 +50,12 @@ impl Breaker {
     /// Calls are looked at in another window from now on.
     pub(super) fn replace_window(&mut self) {
         (self.window, self.counts) = (None, Counts::default());
+    }
+
+    /// The clock was set back: a window of seconds would stand still until then.
+    pub(super) fn set_back(&mut self, now: Time) {
+        self.replace_window();
+        self.probes.set_back(now);
     }
 
     /// As the shared record says.
@@ -73,33 +77,40 @@ impl Pool {
     #[must_use]
     pub fn pool_circuit_state(&self) -> CircuitState {
         match self.breaker.circuit {
+            _ if self.config.pool_circuit.is_none() => CircuitState::Closed,
             LocalCircuit::Shared(state) => state,
             LocalCircuit::Opening => CircuitState::Open,
         }
     }
 
-    /// Whether a request may pass the pool's circuit; a half-open one takes a permit for it.
+    /// Whether a request may pass the pool's circuit, and whether it needs a permit for that, which is taken once an endpoint
+    /// has been found for it.
     ///
     /// # Errors
     /// Why not, and when to come back.
-    pub(super) fn pass_pool_circuit(&mut self, now: Time) -> Result<(), Refused> {
-        let Some(config) = &self.config.pool_circuit else { return Ok(()) };
-        let breaker = &mut self.breaker;
+    pub(super) fn pass_pool_circuit(&self, now: Time) -> Result<bool, Refused> {
+        let Some(config) = &self.config.pool_circuit else { return Ok(false) };
+        let breaker = &self.breaker;
         if breaker.circuit.passes() {
-            return Ok(());
+            return Ok(false);
         }
         let until = self.circuits.get(POOL_KEY).map(|entry| entry.until_ms);
         let valid = until.is_some_and(|until| now.as_millis() <= until);
         if breaker.circuit == LocalCircuit::Shared(CircuitState::HalfOpen) && breaker.permits > 0 && valid {
-            breaker.permits = breaker.permits.saturating_sub(1);
-            breaker.picked = breaker.picked.saturating_add(1);
-            return Ok(());
+            return Ok(true);
         }
         if config.when_open == WhenOpen::Pass {
-            return Ok(());
+            return Ok(false);
         }
         let wait = until.map(|until| Time::from_millis(until).since(now)).unwrap_or_default();
         Err(Refused { reason: Refusal::PoolOpen, retry_after: wait.max(COME_BACK) })
+    }
+
+    /// A request that needs one goes to an endpoint.
+    pub(super) fn take_pool_permit(&mut self) {
+        let breaker = &mut self.breaker;
+        breaker.permits = breaker.permits.saturating_sub(1);
+        breaker.picked = breaker.picked.saturating_add(1);
     }
 
     /// An attempt begins: true if it is the one that a permit was for.
@@ -109,8 +120,7 @@ impl Pool {
             return false;
         }
         breaker.picked = breaker.picked.saturating_sub(1);
-        breaker.under_way = breaker.under_way.saturating_add(1);
-        breaker.probing_since.get_or_insert(now);
+        breaker.probes.begin(now);
         true
     }
 
@@ -120,10 +130,7 @@ impl Pool {
         if breaker.generation != generation {
             return;
         }
-        breaker.under_way = breaker.under_way.saturating_sub(1);
-        if breaker.under_way == 0 {
-            breaker.probing_since = None;
-        }
+        breaker.probes.end();
         self.evidence.push(Evidence::Probe { key: POOL_KEY, generation, result });
     }
 
@@ -139,8 +146,7 @@ impl Pool {
         breaker.counts = window.record_many(now, &counts(more));
         let Verdict::Reached { failures, .. } = rates.judge(&breaker.counts) else { return };
         let only_told = config.circuit.mode == CircuitMode::MetricsOnly;
-        let told = || self.circuits.get(POOL_KEY).is_some_and(|entry| now.as_millis() <= entry.until_ms);
-        if only_told && told() {
+        if only_told && was_told(&self.circuits, POOL_KEY, now) {
             return;
         }
         let (signal, hits, limit) = if failures {

@@ -7,11 +7,13 @@
 
 use super::Pool;
 use super::refresh::USUAL_SLOWNESS;
+use crate::circuit::was_told;
 use crate::config::CircuitMode;
-use crate::detect::{Alarm, Call, Counts, Kind, Noise, Rates, Steps, Totals, Verdict, Window, threshold};
+use crate::detect::{Alarm, Call, Kind, Noise, Rates, Steps, Totals, Verdict, threshold};
 use crate::detectors::{failures, slow_answers};
 use crate::endpoint::LocalCircuit;
 use crate::evidence::Evidence;
+use crate::rated::Rated;
 use crate::score::Sample;
 use crate::time::Time;
 use alloc::{boxed::Box, vec::Vec};
@@ -34,6 +36,13 @@ const SLOWNESS_MAY_EJECT: usize = 4;
 /// Share of slow answers below which an endpoint is not called slow, however unusual its answers are: where times hardly
 /// vary, a little waiting is far in the tail.
 const LEAST_SLOW: f64 = 0.25;
+/// A queue that came by chance makes answers a few times slower, not many times: an endpoint whose answers have a mean score
+/// below this …
+const MUCH_SLOWER: f64 = 4.0;
+/// … has to be slow for so many mean answers of the pool, in which such a queue has gone …
+const OUTLASTS: f64 = 100.0;
+/// … but not longer.
+const OUTLASTS_MOST: Duration = Duration::from_secs(10);
 /// An endpoint is silent if nothing came for this many times the pool's 99.9th percentile …
 const SILENT_TIMES: f64 = 2.0;
 /// … and this.
@@ -59,8 +68,8 @@ pub(super) struct Levels {
     threshold: f32,
     /// How far sums of slowness climb by chance.
     noise: Noise,
-    /// When the last answer came, from anywhere.
-    answered: Time,
+    /// Attempts, of all endpoints and workers, that have an answer or are over without any.
+    pub(super) answers: u64,
 }
 
 impl Default for Levels {
@@ -73,7 +82,7 @@ impl Default for Levels {
             failing_steps,
             threshold: 0.0,
             noise: Noise::default(),
-            answered: Time::default(),
+            answers: 0,
         }
     }
 }
@@ -83,41 +92,42 @@ impl Levels {
     pub(super) fn resize(&mut self, endpoints: usize) {
         self.threshold = threshold(WANTED_RUN, endpoints) as f32;
     }
-
-    /// The clock was set back.
-    pub(super) fn set_back(&mut self, now: Time) {
-        self.answered = self.answered.min(now);
-    }
-}
-
-/// One result as detectors take it.
-fn heard(call: Call, slowness: u64) -> Heard {
-    Heard {
-        calls: 1,
-        failures: u64::from(call.failed),
-        slow: u64::from(call.slow && !call.failed),
-        slow_failures: u64::from(call.slow && call.failed),
-        slowness,
-    }
 }
 
 impl Pool {
-    /// This worker's own result, of the present generation, while the circuit is closed; `slowness` is the score of a success.
-    pub(super) fn hear_own(&mut self, position: usize, call: Call, slowness: u64, now: Time) {
+    /// One result as detectors take it.
+    pub(super) fn heard(&self, call: Call, latency_us: u32) -> Heard {
+        let (failed, slow) = (u64::from(call.failed), u64::from(call.slow));
+        Heard {
+            calls: 1,
+            failures: failed,
+            slow: slow.saturating_sub(failed),
+            slow_failures: slow.min(failed),
+            late: u64::from(!call.failed && self.window.is_late(latency_us)),
+            slowness: if call.failed { 0 } else { self.window.slowness(latency_us) },
+        }
+    }
+
+    /// This worker's own result, of the present generation, while the circuit is closed. `pool_generation` is that of the
+    /// pool's circuit when the attempt began.
+    pub(super) fn hear_own(&mut self, position: usize, heard: &Heard, pool_generation: u64, now: Time) {
+        let failed = heard.failures > 0;
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
-        if call.failed && hot.failures_in_row == 0 {
+        if failed && hot.failures_in_row == 0 {
             cold.detectors.run_began = (failures(&self.levels.all), failures(&cold.detectors.all));
         }
-        hot.failures_in_row = if call.failed { hot.failures_in_row.saturating_add(1) } else { 0 };
-        let heard = heard(call, slowness);
-        cold.detectors.own.add(&heard);
+        hot.failures_in_row = if failed { hot.failures_in_row.saturating_add(1) } else { 0 };
+        cold.detectors.own.add(heard);
         let before = self.levels.all;
-        self.hear(position, &heard, &before, now);
+        self.hear(position, heard, &before, now);
+        if pool_generation == self.breaker.generation {
+            self.hear_of_pool(heard, now);
+        }
         self.suspect(position, now);
         // A good call may be the one that makes calls enough for a rate; all else takes a bad one.
-        let bad = call.failed || slowness > USUAL_SLOWNESS && self.has_evidence_against(position);
+        let bad = failed || heard.slowness > USUAL_SLOWNESS && self.has_evidence_against(position);
         if bad || self.config.circuit.rates.is_some() {
-            self.judge(position, call.failed, now);
+            self.judge(position, failed, now);
         }
     }
 
@@ -153,12 +163,13 @@ impl Pool {
             let Some(cold) = self.cold.get_mut(position).filter(|cold| cold.key == merged.counts.key) else { continue };
             let earlier = cold.detectors.peers.replace(merged.counts.heard);
             let more = earlier.filter(|_| same).and_then(|earlier| merged.counts.heard.since(&earlier));
-            cold.detectors.wait(cold.detectors.waiting, merged.counts.waiting, now);
+            cold.detectors.wait(cold.detectors.waiting, merged.counts.waiting, now, self.levels.answers);
             let Some(more) = more.filter(|more| more.calls > 0) else { continue };
-            cold.detectors.quiet_since = now;
-            self.levels.answered = now;
+            self.levels.answers = self.levels.answers.wrapping_add(more.calls);
+            cold.detectors.note_answer(now, self.levels.answers);
             if self.hot.get(position).is_some_and(|hot| hot.circuit == closed) {
                 self.hear(position, &more, &before, now);
+                self.hear_of_pool(&more, now);
                 if more.failures > 0 || more.slowness > more.calls.saturating_mul(USUAL_SLOWNESS) {
                     news.push(position);
                 }
@@ -177,6 +188,9 @@ impl Pool {
         let detectors = &mut cold.detectors;
         let _ = detectors.failing.observe(&failures(more), self.levels.failing_steps, &failures(before));
         let answers = slow_answers(more);
+        if detectors.slowing.sum() <= 0.0 {
+            detectors.slow_since = now;
+        }
         if let Some(steps) = detectors.slow_steps
             && let Some(peak) = detectors.slowing.observe(&answers, steps, &slow_answers(before))
         {
@@ -186,12 +200,11 @@ impl Pool {
             detectors.usual.observe(answers.calls, answers.amount);
         }
         if let Some(rates) = rates {
-            let window = detectors.window.get_or_insert_with(|| Box::new(Window::new(rates.window)));
-            detectors.counts = window.record_many(now, &counts(more));
+            let rated = detectors.rated.get_or_insert_with(|| Box::new(Rated::new(rates.window)));
+            rated.record(more, before, &detectors.all, now);
         }
         detectors.all.add(more);
         self.levels.all.add(more);
-        self.hear_of_pool(more, now);
     }
 
     /// Ejects the endpoint if a detector says so and the cap allows. This worker stops using it at once; the others follow
@@ -202,8 +215,8 @@ impl Pool {
         }
         let run = if failed { self.judge_run(position) } else { None };
         let reason = run
-            .or_else(|| self.judge_excursion(position, Kind::Failure))
-            .or_else(|| self.judge_excursion(position, Kind::Slowness))
+            .or_else(|| self.judge_excursion(position, Kind::Failure, now))
+            .or_else(|| self.judge_excursion(position, Kind::Slowness, now))
             .or_else(|| self.judge_rates(position));
         if let Some(reason) = reason {
             self.open(position, reason, now);
@@ -213,8 +226,7 @@ impl Pool {
     fn open(&mut self, position: usize, mut reason: Reason, now: Time) {
         let only_told = self.config.circuit.mode == CircuitMode::MetricsOnly;
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
-        let told = |key| self.circuits.get(key).is_some_and(|entry| now.as_millis() <= entry.until_ms);
-        if only_told && told(cold.key) || !only_told && self.out >= self.config.max_ejected() {
+        if only_told && was_told(&self.circuits, cold.key, now) || !only_told && self.out >= self.config.max_ejected() {
             return;
         }
         reason.trace_ids = cold.detectors.trace_ids();
@@ -254,10 +266,12 @@ impl Pool {
         })
     }
 
-    fn judge_excursion(&mut self, position: usize, kind: Kind) -> Option<Reason> {
+    fn judge_excursion(&mut self, position: usize, kind: Kind, now: Time) -> Option<Reason> {
         if !self.config.circuit.outliers {
             return None;
         }
+        let outlasts = Duration::from_micros((self.window.mean_us.unwrap_or_default() * OUTLASTS) as u64);
+        let outlasts = outlasts.min(OUTLASTS_MOST);
         let cold = self.cold.get_mut(position)?;
         let detectors = &mut cold.detectors;
         let mut threshold = self.levels.threshold;
@@ -279,8 +293,11 @@ impl Pool {
                 (Signal::Slowness, detectors.slowing.alarm(kind, &pool, usual, threshold))
             }
         };
-        let unclear = |alarm: &Alarm| kind == Kind::Slowness && alarm.share < LEAST_SLOW;
-        let Alarm { evidence, calls, share, others } = alarm.filter(|alarm| !unclear(alarm))?;
+        let unclear = |alarm: &Alarm| {
+            let by_chance = alarm.level < MUCH_SLOWER && now.since(cold.detectors.slow_since) < outlasts;
+            kind == Kind::Slowness && (alarm.share < LEAST_SLOW || by_chance)
+        };
+        let Alarm { evidence, calls, share, others, .. } = alarm.filter(|alarm| !unclear(alarm))?;
         Some(Reason {
             observed: evidence,
             threshold: f64::from(threshold),
@@ -295,42 +312,45 @@ impl Pool {
     fn judge_rates(&self, position: usize) -> Option<Reason> {
         let rates = self.config.circuit.rates.as_ref()?;
         let cold = self.cold.get(position)?;
-        let detectors = &cold.detectors;
-        let counts = &detectors.counts;
+        let rated = cold.detectors.rated.as_ref()?;
+        let counts = &rated.counts;
         let Verdict::Reached { failures: failing, .. } = rates.judge(counts) else { return None };
-        let all = &self.levels.all;
+        let others = rated.others(&self.levels.all, &cold.detectors.all);
         let (signal, hits, limit, others) = if failing {
-            let others = detectors.failing.others(&failures(all));
-            (Signal::FailureRate, counts.failures, rates.limits.failure_percent, others)
+            (Signal::FailureRate, counts.failures, rates.limits.failure_percent, others.failure_percent())
         } else {
-            let others = detectors.slowing.others(&slow_answers(all));
-            (Signal::SlowRate, counts.slow, rates.limits.slow_percent, others)
+            (Signal::SlowRate, counts.slow, rates.limits.slow_percent, others.slow_percent())
         };
         let calls = f64::from(counts.calls.max(1));
-        let stands_out = others.share().is_none_or(|others| f64::from(hits) >= RATE_STANDS_OUT * others * calls);
+        let others = others.map(|percent| percent / 100.0);
+        let stands_out = others.is_none_or(|others| f64::from(hits) >= RATE_STANDS_OUT * others * calls);
         (stands_out || !self.config.circuit.relative).then(|| Reason {
             observed: f64::from(hits) * 100.0 / calls,
             threshold: f64::from(limit),
             samples: u64::from(counts.calls),
-            pool: others.share(),
+            pool: others,
             failure: cold.last_failure.filter(|_| failing),
             ..crate::circuit::reason(signal)
         })
     }
 
-    /// Endpoints that have attempts waiting and have not answered any for longer than answers take, while others do.
+    /// Endpoints that have attempts waiting and have not answered any for longer than answers take, while others do: since
+    /// it went quiet they have answered half as many again as they let wait. Where all are slow alike, and where all hang, they have not.
     pub(super) fn judge_silence(&mut self, now: Time) {
         let Some(longest) = self.window.longest.filter(|_| self.config.circuit.outliers) else { return };
         // Where requests queue, answers are late in bursts, and the last epoch may have been calmer.
         let noise = f64::from(self.levels.noise.factor().unwrap_or(1.0).min(MOST_NOISE));
         let limit = longest.mul_f64(SILENT_TIMES * noise).saturating_add(SILENT_MARGIN);
-        if now.since(self.levels.answered) > longest {
-            return;
-        }
+        let all_waiting: u64 = self.cold.iter().map(|cold| u64::from(cold.detectors.waiting_of_all())).sum();
+        let answers = self.levels.answers;
         let silent = |(position, (hot, cold)): (usize, (&crate::endpoint::Hot, &crate::endpoint::Cold))| {
-            let (quiet, waiting) = cold.detectors.silent_for(now).filter(|(quiet, _)| *quiet > limit)?;
+            let (quiet, others_answers) =
+                cold.detectors.silent_for(now, answers).filter(|(quiet, _)| *quiet > limit)?;
+            let waiting = cold.detectors.waiting_of_all();
+            let others_waiting = all_waiting.saturating_sub(u64::from(waiting));
+            let others_answer = others_answers.saturating_mul(2) > others_waiting.saturating_mul(3);
             let closed = hot.circuit == LocalCircuit::Shared(CircuitState::Closed);
-            closed.then_some((position, quiet, waiting))
+            (closed && others_answer).then_some((position, quiet, waiting))
         };
         let silent: Vec<_> = self.hot.iter().zip(&self.cold).enumerate().filter_map(silent).collect();
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
@@ -356,15 +376,6 @@ impl Pool {
             detectors.slow_steps = detectors.usual.level().map(|usual| Steps::against(Kind::Slowness, usual));
         }
     }
-
-    /// An answer of an attempt has begun, or it is over without any.
-    pub(super) fn note_answer(&mut self, position: usize, now: Time) {
-        if let Some(cold) = self.cold.get_mut(position) {
-            cold.detectors.waiting = cold.detectors.waiting.saturating_sub(1);
-            cold.detectors.quiet_since = now;
-        }
-        self.levels.answered = now;
-    }
 }
 
 /// Share of failures among all but the endpoint that has the most: the worst is not the measure of itself.
@@ -380,15 +391,4 @@ fn failing_but_the_worst(samples: &[Sample]) -> f64 {
     }
     let rest = all.since(&worst);
     rate(rest.amount, rest.calls).max(Rates::default().floor)
-}
-
-/// As windows count.
-pub(super) fn counts(heard: &Heard) -> Counts {
-    let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-    Counts {
-        calls: small(heard.calls),
-        failures: small(heard.failures),
-        slow: small(heard.slow.saturating_add(heard.slow_failures)),
-        slow_failures: small(heard.slow_failures),
-    }
 }

@@ -32,7 +32,8 @@ use crate::evidence::Evidence;
 use crate::positions::Positions;
 use crate::time::Time;
 use alloc::vec::Vec;
-use plimsoll_snapshot::{CircuitState, circuits::Circuits, sketch::CompactSketch};
+use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
+use plimsoll_snapshot::{CircuitState, sketch::CompactSketch};
 
 pub use attempts::{Attempt, Ending, Outcome};
 pub use pick::{Candidates, Refusal, Refused};
@@ -316,7 +317,10 @@ impl Pool {
 
     /// Earliest time at which an ejected endpoint may be tried again.
     fn next_probe(&self) -> Option<Time> {
-        let of_endpoints = self.circuits.entries.iter().filter(|entry| entry.key != POOL_KEY);
-        of_endpoints.map(|entry| Time::from_millis(entry.until_ms)).min()
+        let comes_back = |entry: &&CircuitEntry| {
+            let out = matches!(entry.state, CircuitState::Open | CircuitState::HalfOpen);
+            out && self.position(entry.key).is_some()
+        };
+        self.circuits.entries.iter().filter(comes_back).map(|entry| Time::from_millis(entry.until_ms)).min()
     }
 }

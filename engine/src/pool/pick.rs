@@ -71,10 +71,13 @@ impl Pool {
     /// [`Refused`] when no endpoint may be called: all that it could go to are ejected or draining and the panic
     /// threshold is below that, nothing fits it and [`crate::NoMatch::Refuse`] is configured, or the pool's circuit is open.
     pub fn pick_for(&mut self, request: &Request, now: Time, rng: &mut Rng) -> Result<Candidates, Refused> {
-        if let Err(refused) = self.pass_pool_circuit(now) {
-            self.refused = self.refused.saturating_add(1);
-            return Err(refused);
-        }
+        let needs_permit = match self.pass_pool_circuit(now) {
+            Ok(needs_permit) => needs_permit,
+            Err(refused) => {
+                self.refused = self.refused.saturating_add(1);
+                return Err(refused);
+            }
+        };
         let Some(plan) = self.choice.plan_of(&self.config, request) else {
             self.refused = self.refused.saturating_add(1);
             return Err(Refused { reason: Refusal::NoMatch, retry_after: Duration::ZERO });
@@ -97,6 +100,9 @@ impl Pool {
             self.refused = self.refused.saturating_add(1);
             let wait = self.next_probe().map(|time| time.since(now)).unwrap_or_default();
             return Err(Refused { reason: Refusal::NoEndpoint, retry_after: wait.max(Duration::from_secs(1)) });
+        }
+        if needs_permit {
+            self.take_pool_permit();
         }
         self.picks = self.picks.saturating_add(1);
         Ok(picked)

@@ -40,7 +40,7 @@ const WORTHLESS: f32 = 0.05;
 /// An answer is slow if it takes this many times the middle of the endpoints' mean latencies, unless a limit is configured:
 /// by the means of all workers, so that all agree. Where services are exponential, 8 % of all answers are, and 44 % of an
 /// endpoint that takes three times as long.
-const SLOW_TIMES: f64 = 2.5;
+pub(super) const SLOW_TIMES: f64 = 2.5;
 /// Answers below which their distribution is not known.
 const ENOUGH_ANSWERS: u64 = 100;
 /// The score of an answer before that: the mean of all.
@@ -64,7 +64,7 @@ pub(super) struct Window {
     /// Median of the endpoints' mean latencies.
     middle_us: Option<f64>,
     /// Mean service time over all endpoints.
-    mean_us: Option<f64>,
+    pub(super) mean_us: Option<f64>,
     spans: Spans,
     /// Median of the latencies that the endpoints are compared by: where a new one starts.
     pub(super) usual_us: Option<f32>,
@@ -85,6 +85,11 @@ impl Window {
         if compared {
             self.compared.add(latency_us);
         }
+    }
+
+    /// See [`plimsoll_snapshot::cell::Heard::late`].
+    pub(super) fn is_late(&self, latency_us: u32) -> bool {
+        self.middle_us.is_some_and(|middle| f64::from(latency_us) > middle * SLOW_TIMES)
     }
 
     pub(super) fn is_slow(&self, latency_us: u32) -> bool {
@@ -116,7 +121,9 @@ impl Window {
     /// would be contaminated by an endpoint that has just become slow.
     fn rotate(&mut self, now: Time) {
         self.epoch_began = now;
-        let over = &self.compared;
+        // Where most may have become slow, it is not single endpoints that have: this is what is usual now.
+        let [all, _] = &self.sketches;
+        let over = if self.compared.total().saturating_mul(2) < all.total() { all } else { &self.compared };
         if over.total() >= ENOUGH_ANSWERS {
             let least = 1.0 / over.total() as f64;
             self.slowness.clear();
@@ -204,10 +211,13 @@ impl Pool {
         self.window.scored = self.window.scored.min(now);
         self.suspects.set_back(now);
         self.by_load.set_back(now);
-        self.levels.set_back(now);
+        self.breaker.set_back(now);
         for cold in &mut self.cold {
             cold.warming_since = cold.warming_since.map(|since| since.min(now));
+            cold.probes.set_back(now);
+            cold.detectors.replace_window();
             cold.detectors.quiet_since = cold.detectors.quiet_since.min(now);
+            cold.detectors.slow_since = cold.detectors.slow_since.min(now);
         }
         self.hot.iter_mut().for_each(|hot| hot.ewma.set_back(now));
     }

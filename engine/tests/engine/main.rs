@@ -11,6 +11,7 @@ mod picks;
 mod plans;
 mod pool_circuit;
 mod ramp;
+mod review;
 mod robustness;
 mod weights;
 mod workers;

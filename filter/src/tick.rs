@@ -214,7 +214,8 @@ fn absorb(pool: &mut Pool, membership: &Membership, now: Time, pace: Duration) -
     let name = &pool.config().name;
     for Member { worker, nonce } in membership.registry.members.iter().filter(|m| m.nonce != membership.nonce) {
         let Some(cell) = shared::read(&shared::cell_key(*worker, name), Cell::decode) else { continue };
-        let stale = cell.nonce != *nonce || now.as_millis().saturating_sub(cell.at_ms) > stale_ms;
+        // One from the future was published before the clock was set back, perhaps by a worker that is gone.
+        let stale = cell.nonce != *nonce || now.as_millis().abs_diff(cell.at_ms) > stale_ms;
         if stale {
             continue;
         }

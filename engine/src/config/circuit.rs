@@ -148,10 +148,16 @@ impl CircuitConfig {
     /// How long the circuit stays open at a back-off step (1 is the first), without jitter.
     #[must_use]
     pub fn open_time(&self, openings: u32) -> Duration {
-        let factor = libm::pow(self.backoff, f64::from(openings.saturating_sub(1).min(1000)));
         let max = self.open_for_max.max(self.open_for);
-        let seconds = self.open_for.as_secs_f64() * factor;
-        if seconds.is_finite() && seconds < max.as_secs_f64() { Duration::from_secs_f64(seconds) } else { max }
+        let (mut seconds, most) = (self.open_for.as_secs_f64(), max.as_secs_f64());
+        // One by one: a general power is 2 KiB of code.
+        for _ in 1..openings.min(1000) {
+            seconds *= self.backoff;
+            if seconds >= most {
+                return max;
+            }
+        }
+        if seconds < most { Duration::from_secs_f64(seconds) } else { max }
     }
 }
 

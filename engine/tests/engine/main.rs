@@ -11,7 +11,7 @@ mod picks;
 mod plans;
 mod pool_circuit;
 mod ramp;
-mod review;
+mod edges;
 mod robustness;
 mod weights;
 mod workers;

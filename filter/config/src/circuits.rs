@@ -2,7 +2,7 @@
 
 use super::node::{Node, Object};
 use core::time::Duration;
-use plimsoll_engine::detect::{Limits, WindowKind};
+use plimsoll_engine::detect::{Call, Counts, Limits, WindowKind};
 use plimsoll_engine::{CircuitConfig, CircuitMode, Forced, PoolCircuitConfig, RateConfig, WhenOpen};
 
 /// Keys of rates.
@@ -15,6 +15,8 @@ pub(super) const MODES: [(&str, CircuitMode); 2] =
 pub(super) const FORCED: [(&str, Forced); 3] =
     [("auto", Forced::Auto), ("forced_open", Forced::Open), ("disabled", Forced::Disabled)];
 pub(super) const WHEN_OPEN: [(&str, WhenOpen); 2] = [("refuse", WhenOpen::Refuse), ("pass", WhenOpen::Pass)];
+/// Of all endpoints of a pool together.
+const MOST_WINDOWS_MIB: u64 = 64;
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Sets of values that go together; single keys beside `preset` replace those of the set.
@@ -73,6 +75,21 @@ pub(super) fn of_endpoints(node: &Node) -> Result<CircuitConfig, String> {
         ..defaults
     };
     times(&circuit, rates(&circuit, accepted)?)
+}
+
+/// Whether the windows of so many endpoints fit into a worker's memory.
+pub(super) fn fits(pool: &Object, circuit: &CircuitConfig, endpoints: usize) -> Result<(), String> {
+    let each = match circuit.rates.map(|rates| rates.window) {
+        None => return Ok(()),
+        Some(WindowKind::Calls(calls)) => size_of::<Call>() as u64 * u64::from(calls),
+        Some(WindowKind::Seconds(seconds)) => size_of::<Counts>() as u64 * u64::from(seconds),
+    };
+    let mebibytes = each.saturating_mul(endpoints as u64) >> 20;
+    if mebibytes <= MOST_WINDOWS_MIB {
+        return Ok(());
+    }
+    let at = pool.at("circuit.window");
+    Err(format!("{at}: windows of {endpoints} endpoints take {mebibytes} MiB, allowed are {MOST_WINDOWS_MIB}"))
 }
 
 /// The circuit of a pool whose endpoints have these.

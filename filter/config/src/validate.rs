@@ -108,6 +108,7 @@ fn engine(pool: &Object, endpoints: Vec<EndpointConfig>) -> Result<PoolConfig, S
     let percent = |key, default| pool.or(key, default, |node| node.whole(0..=100));
     let ramps = Duration::ZERO..=Duration::from_secs(3600);
     let circuit = pool.or("circuit", CircuitConfig::default(), circuits::of_endpoints)?;
+    circuits::fits(pool, &circuit, endpoints.len())?;
     Ok(PoolConfig {
         strategy,
         candidates: pool.or("candidates", defaults.candidates, |node| {

@@ -157,3 +157,17 @@ fn a_pool_has_one_limit_for_slow_calls() {
     let error = error(&both("1s", "2s"));
     assert!(error.contains("pool_circuit.slow_call_duration: \"1s\" is not circuit"), "{error}");
 }
+
+#[test]
+fn windows_of_many_endpoints_fit_into_memory_or_are_refused() {
+    let many = |window: &str, endpoints: usize| {
+        let listed: Vec<String> = (0..endpoints)
+            .map(|n| format!(r#"{{"address":"10.{}.{}.{}:80"}}"#, n >> 16, n >> 8 & 255, n & 255))
+            .collect();
+        with("circuit", &format!(r#"{{"window":{window}}}"#))
+            .replace(r#"[{"address":"10.0.0.1:80"}]"#, &format!("[{}]", listed.join(",")))
+    };
+    assert!(Accepted::parse(many(r#""1h""#, 1_000).as_bytes()).is_ok());
+    let error = error(&many(r#""1h""#, 10_000));
+    assert!(error.contains("circuit.window: windows of 10000 endpoints take 549 MiB, allowed are 64"), "{error}");
+}

@@ -3,17 +3,20 @@
 //!
 //! | detector | asks | finds |
 //! |---|---|---|
+//! | [`Consecutive`] | how many in a row? | death, at once; partial failure hardly ever |
 //! | [`Excursion`], a [`Cusum`] with a second look | worse than the others? | partial failure and slowness, in tens of requests |
 //! | [`Window`], [`Limits`] | how many of the last n calls, or of the last n seconds? | what an operator can reckon |
 //!
-//! Failures in a row need no more than a number, which `pool::judge` keeps. [`Breaker`] is a whole circuit of one caller, to compare with.
+//! [`Breaker`] is a whole circuit of one caller, to compare with.
 
 mod breaker;
+mod consecutive;
 mod cusum;
 mod excursion;
 mod window;
 
 pub use breaker::{Breaker, BreakerConfig, BreakerState, Change, Limits, Verdict};
+pub use consecutive::Consecutive;
 pub use cusum::{Cusum, Rates, threshold};
 pub use excursion::{Alarm, Excursion, Kind, Noise, Steps, Totals, Usual};
 pub use window::{Call, CountWindow, Counts, TimeWindow, Window, WindowKind};

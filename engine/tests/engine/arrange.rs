@@ -39,6 +39,11 @@ pub(crate) fn equal(strategy: Strategy, count: usize) -> PoolConfig {
     weighted(strategy, &vec![1; count])
 }
 
+/// Four endpoints in turn, whose circuits are these.
+pub(crate) fn with_circuit(circuit: CircuitConfig) -> PoolConfig {
+    PoolConfig { circuit, ..equal(Strategy::RoundRobin, 4) }
+}
+
 /// Only failures in a row open a circuit, whatever the others do.
 pub(crate) fn classic(config: PoolConfig) -> PoolConfig {
     let circuit = CircuitConfig { outliers: false, relative: false, ..config.circuit };
@@ -120,6 +125,12 @@ impl Bed {
             self.tick();
         }
         self.now = end;
+    }
+
+    /// The clock is set back, and all workers tick.
+    pub(crate) fn step_back(&mut self, seconds: u64) {
+        self.now = Time::from_millis(self.now.as_millis() - seconds * 1000);
+        self.tick();
     }
 
     /// All workers tick, one after the other.

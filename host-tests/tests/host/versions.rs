@@ -1,8 +1,6 @@
 //! Guests of each version of the ABI: what they import, how they are called.
 
-mod host_guests;
-
-use host_guests::stage::{OUT, Stage, word};
+use crate::guests::stage::{OUT, Stage, word};
 use plimsoll_host_tests::host::{
     AbiVersion, Action, Body, CallbackKind, Flow, Guest, Headers, HostCall, LoadError, Plugin, Profile, Status, Vm,
     World,

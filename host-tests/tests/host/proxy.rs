@@ -1,10 +1,8 @@
 //! The modelled proxy: steering, retries, observer, ticks, updates, failure. The guests are small and of our own.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::guest;
+use crate::guests::guest;
 use plimsoll_host_tests::host::proxy::{AttemptEnd, Behaviour, FailurePolicy, Proxy, Request, Retries, Setup, Source};
 use plimsoll_host_tests::host::{CallbackKind, Guest, Headers, Plugin};
 

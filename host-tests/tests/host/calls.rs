@@ -1,10 +1,8 @@
 //! Host calls beyond a single stream: HTTP calls, queues, buffers, whole header maps, foreign functions.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::{guest, vm};
+use crate::guests::{guest, vm};
 use plimsoll_host_tests::host::proxy::{Request, Setup};
 use plimsoll_host_tests::host::{Action, CallbackKind, Cas, Headers, HttpReply, Map, Plugin, Status};
 

@@ -1,11 +1,9 @@
 //! What differs between Envoy and nginx with ngx_wasm_module, each difference under both.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::puppet;
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::puppet;
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{
     AbiVersion, CallbackKind, Cas, Eviction, Flow, Headers, HostCall, LoadError, Map, Profile, Status, Value, Vm, World,
 };

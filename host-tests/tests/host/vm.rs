@@ -1,10 +1,8 @@
 //! Loading a guest, traps, fuel, ticks: what holds for a VM whatever its guest does.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::{guest, try_guest, vm};
+use crate::guests::{guest, try_guest, vm};
 use plimsoll_host_tests::host::{
     CallbackKind, Cas, Guest, Headers, HostCall, LoadError, Plugin, StartError, Vm, VmError, World,
 };

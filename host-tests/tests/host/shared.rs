@@ -1,9 +1,7 @@
 //! What VMs share: shared data, queues, metrics; and misuse of each.
 
-mod host_guests;
-
-use host_guests::puppet;
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::puppet;
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{
     AbiVersion, CallbackKind, Eviction, HostCall, Plugin, Profile, QueueOwner, Status, Vm,
 };

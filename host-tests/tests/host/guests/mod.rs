@@ -1,7 +1,7 @@
 //! Small guests in WebAssembly text, for tests of the host itself.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-#[path = "../../fuzz/shared/puppet.rs"]
+#[path = "../../../fuzz/shared/puppet.rs"]
 pub(crate) mod puppet;
 pub(crate) mod stage;
 

@@ -1,8 +1,6 @@
 //! Network filters: connections, their data, their ends.
 
-mod host_guests;
-
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{Action, CallbackKind as Kind, CloseType, Flow, HostCall, Side, Status};
 
 const OK: u32 = word(Status::Ok);

@@ -1,10 +1,8 @@
 //! Exploring: interleavings differ, a lost update is found and made small, and what was found can be repeated.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::guest;
+use crate::guests::guest;
 use plimsoll_host_tests::host::explore::Explore;
 use plimsoll_host_tests::host::proxy::{Proxy, Setup};
 use plimsoll_host_tests::host::{CallbackKind, Cas, Guest, Plugin};

@@ -1,8 +1,6 @@
 //! gRPC calls and streams: targets, ids, answers, closing and cancelling, and misuse.
 
-mod host_guests;
-
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{Action, CallbackKind, GrpcStart, Headers, HostCall, Plugin, Status};
 
 const OK: u32 = word(Status::Ok);

@@ -1,11 +1,9 @@
 //! WASI as a proxy-wasm host serves it: deterministic, without files, and mostly there from the start.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::stage::{IN, OUT, Stage};
-use host_guests::{try_guest, vm};
+use crate::guests::stage::{IN, OUT, Stage};
+use crate::guests::{try_guest, vm};
 use plimsoll_host_tests::host::{Cas, Guest, HostCall, LoadError, Plugin, Vm, World};
 
 const SUCCESS: u32 = 0;

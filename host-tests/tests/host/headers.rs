@@ -1,9 +1,7 @@
 //! Host calls on header maps: phases, keys, orders, pairs, and misuse of all of them.
 
-mod host_guests;
-
-use host_guests::puppet::Allocator;
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::puppet::Allocator;
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{
     AbiVersion, Body, CallbackKind, Flow, Headers, HostCall, Map, Profile, Status, VmError,
 };

@@ -1,10 +1,8 @@
 //! Chains, failure policies, hedges, drain, calls: what the modelled proxy does around the guests.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::guest;
+use crate::guests::guest;
 use plimsoll_host_tests::host::proxy::{
     Answer, AttemptEnd, Behaviour, CallAnswer, FailurePolicy, Proxy, Request, Retries, Setup, Source,
 };

@@ -1,8 +1,6 @@
 //! Host calls on buffers: ranges, edits, what is missing and what is merely empty.
 
-mod host_guests;
-
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{Body, CallbackKind, Flow, Headers, HostCall, HttpReply, Plugin, Status};
 
 const OK: u32 = word(Status::Ok);

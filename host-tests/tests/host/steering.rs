@@ -1,10 +1,8 @@
 //! Host calls that steer: local responses, going on, closing, effective contexts, deferred ends, timers.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{
     Action, Body, CallbackKind, Flow, Headers, HostCall, LocalResponse, Plugin, Status, VmError,
 };
@@ -170,7 +168,7 @@ fn clock_log_and_log_level_check_their_arguments() {
 fn a_trap_ends_all_contexts_of_the_vm() {
     let mut stage = Stage::envoy();
     let stream = stage.paused_request();
-    stage.put(host_guests::puppet::TRAP, [1]);
+    stage.put(crate::guests::puppet::TRAP, [1]);
     assert!(matches!(stage.vm.tick(stage.root), Err(VmError::Trapped { context: 1, .. })));
     assert_eq!(stage.vm.end_stream(stream), Err(VmError::Dead));
     assert!(stage.vm.start_root(&Plugin::new("r", "")).is_err());

@@ -1,10 +1,8 @@
 //! Properties: which a context reads when, how they are encoded, and what a guest keeps itself.
 
-mod host_guests;
-
 use std::time::Duration;
 
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{Body, CallbackKind, Headers, HostCall, Map, Status, Value};
 
 const OK: u32 = word(Status::Ok);

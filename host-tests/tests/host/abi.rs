@@ -1,8 +1,6 @@
 //! Host calls: phases, missing keys, bad pointers, shared data, metrics, effective context.
 
-mod host_guests;
-
-use host_guests::{guest, vm};
+use crate::guests::{guest, vm};
 use plimsoll_host_tests::host::{
     Action, Body, CallbackKind, Cas, Flow, Headers, HostCall, Map, Plugin, Status, Value, Vm, World,
 };

@@ -1,9 +1,7 @@
 //! Foreign functions: those of Envoy, those of a test, and their callback.
 
-mod host_guests;
-
-use host_guests::puppet::{self, Allocator};
-use host_guests::stage::{IN, OUT, Stage, word};
+use crate::guests::puppet::{self, Allocator};
+use crate::guests::stage::{IN, OUT, Stage, word};
 use plimsoll_host_tests::host::{CallbackKind, HostCall, Status};
 
 const OK: u32 = word(Status::Ok);

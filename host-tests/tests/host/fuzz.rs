@@ -1,13 +1,11 @@
 //! Replays what the fuzzer found worth keeping: no panic, and equal traces in two runs.
 
-#[path = "../fuzz/shared/drive.rs"]
+#[path = "../../fuzz/shared/drive.rs"]
 mod drive;
-#[path = "../fuzz/shared/puppet.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod puppet;
+use crate::guests::puppet;
 
 /// One input in hexadecimal digits on each line.
-const CORPUS: &str = include_str!("../fuzz/corpus.txt");
+const CORPUS: &str = include_str!("../../fuzz/corpus.txt");
 
 fn inputs() -> impl Iterator<Item = Vec<u8>> {
     let lines = CORPUS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));

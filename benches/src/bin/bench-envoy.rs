@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use plimsoll_benches::load::{Clients, Endpoints};
 use plimsoll_benches::variants::{self, Plan};
-use plimsoll_benches::{cpu, paired};
+use plimsoll_benches::{answers, cpu, paired};
 use plimsoll_host_tests::bed::Envoy;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -50,6 +50,9 @@ struct Arguments {
     /// Also what the parts of the configuration cost
     #[arg(long)]
     parts: bool,
+    /// Instead: what answers of the admin API cost, after so many seconds of traffic
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3600))]
+    answers: Option<u64>,
 }
 
 /// One Envoy and what was measured of it.
@@ -68,6 +71,9 @@ fn main() -> Result<()> {
     // thread that started it, which is this one.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(LocalSet::new().run_until(async {
+        if let Some(seconds) = arguments.answers {
+            return answers::bench(seconds).await;
+        }
         for endpoints in &arguments.endpoints {
             bench(&arguments, usize::from(*endpoints)).await?;
         }

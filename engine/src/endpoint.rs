@@ -110,39 +110,53 @@ pub(crate) struct Cold {
 /// Probes of a half-open circuit that this worker has under way.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Probes {
-    /// The attempt is not over.
-    pub(crate) under_way: u32,
-    /// Those of them whose answer has not begun.
+    /// Their answer has not begun.
     pub(crate) waiting: u32,
     /// Since when nothing came of those.
     since: Option<Time>,
+    /// Their answer has begun and goes on, and what it counts as is not known.
+    answering: u32,
+    /// Those of them whose answer was slow to begin.
+    slow: u32,
+    /// Probes that have counted although they go on.
+    settled: u32,
 }
 
 impl Probes {
     pub(crate) fn begin(&mut self, now: Time) {
-        self.under_way = self.under_way.saturating_add(1);
         self.waiting = self.waiting.saturating_add(1);
         self.since.get_or_insert(now);
     }
 
     /// The answer of one has begun, or it is over without any. The others may have begun as late as now.
-    pub(crate) fn note_answer(&mut self, now: Time) {
+    pub(crate) fn note_answer(&mut self, now: Time, slow: bool) {
         self.waiting = self.waiting.saturating_sub(1);
         self.since = self.since.filter(|_| self.waiting > 0).map(|since| since.max(now));
+        self.answering = self.answering.saturating_add(1);
+        self.slow = self.slow.saturating_add(u32::from(slow));
     }
 
-    pub(crate) fn end(&mut self) {
-        self.under_way = self.under_way.saturating_sub(1);
+    /// One whose answer has begun, or that is over without any, counts. True if it has counted already.
+    pub(crate) fn end(&mut self) -> bool {
+        if self.settled > 0 {
+            self.settled = self.settled.saturating_sub(1);
+            return true;
+        }
+        self.answering = self.answering.saturating_sub(1);
+        self.slow = self.slow.min(self.answering);
+        false
+    }
+
+    /// All answers that go on count now: how many there are, and how many of them were slow to begin.
+    pub(crate) fn settle(&mut self) -> (u32, u32) {
+        let (answering, slow) = (core::mem::take(&mut self.answering), core::mem::take(&mut self.slow));
+        self.settled = self.settled.saturating_add(answering);
+        (answering, slow.min(answering))
     }
 
     /// One has waited for longer than `limit`, and nothing has come of any other meanwhile.
     pub(crate) fn is_overdue(&self, now: Time, limit: Duration) -> bool {
         self.since.is_some_and(|since| now.since(since) > limit)
-    }
-
-    /// Answers that have begun and go on.
-    pub(crate) fn answering(&self) -> u32 {
-        self.under_way.saturating_sub(self.waiting)
     }
 
     pub(crate) fn set_back(&mut self, now: Time) {

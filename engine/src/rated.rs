@@ -50,9 +50,15 @@ impl Rated {
     pub(crate) fn record(&mut self, more: &Heard, pool: &Heard, own: &Heard, now: Time) {
         let calls_since = |mark: &Mark| own.calls.saturating_sub(mark.own.calls);
         let reached = |mark: &Mark, part: u32| match self.kind {
-            WindowKind::Calls(size) => calls_since(mark) >= u64::from((size / part).max(1)),
-            WindowKind::Seconds(seconds) => now.since(mark.at) >= Duration::from_secs(u64::from(seconds)) / part,
+            WindowKind::Calls(size) => calls_since(mark).saturating_mul(u64::from(part)) >= u64::from(size),
+            WindowKind::Seconds(seconds) => {
+                now.since(mark.at).saturating_mul(part) >= Duration::from_secs(u64::from(seconds))
+            }
         };
+        // After an idle time the oldest mark would be as old as that.
+        if matches!(self.kind, WindowKind::Seconds(_)) && self.marks.back().is_some_and(|last| reached(last, 1)) {
+            self.marks.clear();
+        }
         if self.marks.back().is_none_or(|last| reached(last, STEPS)) {
             self.marks.push_back(Mark { at: now, pool: *pool, own: *own });
         }
@@ -62,10 +68,12 @@ impl Rated {
         self.counts = self.window.record_many(now, &counts(more));
     }
 
-    /// What the others did while the window filled. `pool` and `own` are all that has been heard.
-    pub(crate) fn others(&self, pool: &Heard, own: &Heard) -> Counts {
-        let Some(mark) = self.marks.front() else { return Counts::default() };
-        let others = pool.since(&mark.pool).zip(own.since(&mark.own)).and_then(|(pool, own)| pool.since(&own));
-        counts(&others.unwrap_or_default())
+    /// What this endpoint and the others did while the window filled, or somewhat longer: news of other workers come in
+    /// batches. `pool` and `own` are all that has been heard.
+    pub(crate) fn compared(&self, pool: &Heard, own: &Heard) -> (Counts, Counts) {
+        let Some(mark) = self.marks.front() else { return Default::default() };
+        let own = own.since(&mark.own).unwrap_or_default();
+        let others = pool.since(&mark.pool).and_then(|pool| pool.since(&own));
+        (counts(&own), counts(&others.unwrap_or_default()))
     }
 }

@@ -143,5 +143,5 @@ pub fn register(nonce: u64, pools: &[String], now_ms: u64, sweep: bool) -> Optio
 /// number is not taken from it.
 fn is_alive(worker: u32, nonce: u64, pools: &[String], now_ms: u64) -> bool {
     let mut cells = pools.iter().filter_map(|pool| read(&cell_key(worker, pool), Cell::decode)).peekable();
-    cells.peek().is_none() || cells.any(|cell| cell.nonce != nonce || now_ms.abs_diff(cell.at_ms) < DEAD_AFTER_MS)
+    cells.peek().is_none() || cells.any(|cell| cell.nonce != nonce || now_ms.saturating_sub(cell.at_ms) < DEAD_AFTER_MS)
 }

@@ -18,10 +18,10 @@ const UNKNOWN_KEPT_MS: u64 = 600_000;
 /// Permits that are not used are valid for twice as long the next time, up to this: requests may be that far apart.
 const LONGEST_PERMITS_MS: u64 = 86_400_000;
 /// A configuration has reached all workers after this long.
-const CONFIGURED_MS: u64 = 300_000;
+const CONFIGURED_MS: u64 = 60_000;
 /// What the operator has let go is kept as closed for this long, so that workers that still have the old configuration see
 /// that there is a newer one.
-const RELEASED_KEPT_MS: u64 = 10_000;
+const RELEASED_KEPT_MS: u64 = CONFIGURED_MS;
 /// A state that began this far in the future began before the clock was set back. Its deadline counts as passed, or an
 /// ejection could last for as long as the step.
 const CLOCK_STEP_MS: u64 = 60_000;
@@ -100,12 +100,6 @@ impl Draft<'_> {
         if entry.probes_passed < wanted {
             return self.put(entry);
         }
-        self.close_after_probes(entry);
-    }
-
-    #[inline(never)]
-    fn close_after_probes(&mut self, entry: CircuitEntry) {
-        let wanted = self.config(entry.key).half_open_permits;
         let passed = f64::from(entry.probes_passed);
         let reason = Reason {
             observed: passed,
@@ -162,19 +156,12 @@ impl Draft<'_> {
             CircuitState::HalfOpen
                 if late_ms > self.grace_ms(entry.key) && part.has_traffic && part.probes.waiting == 0 =>
             {
-                // Answers that have begun and go on, as streams do, are well enough: they may go on for hours.
-                let passed = entry.probes_passed.saturating_add(part.probes.answering());
-                let entry = CircuitEntry { probes_passed: passed, ..*entry };
-                if passed >= permits {
-                    self.close_after_probes(entry);
-                    return true;
-                }
                 let reason = Reason {
                     observed: f64::from(entry.permits_issued.saturating_sub(entry.probes_passed)),
                     threshold: f64::from(permits),
                     ..reason(Signal::PermitsExpired)
                 };
-                self.probe_on(entry, reason);
+                self.probe_on(*entry, reason);
             }
             CircuitState::HalfOpen
                 if late_ms == 0 && part.has_traffic && part.permits == 0 && entry.permits_issued < permits =>
@@ -245,7 +232,7 @@ impl Draft<'_> {
         let transition = Transition { at_ms: self.now_ms, from: entry.state, to, reason };
         self.proposal.transitions.push((entry.key, transition));
         // A record that was lost begins again at 0, and workers still know results of the old one.
-        let generation = self.proposal.circuits.generation.max(self.pool.circuits.generation).saturating_add(1);
+        let generation = self.proposal.circuits.generation.max(self.pool.last_generation).saturating_add(1);
         self.proposal.circuits.generation = generation;
         self.put(CircuitEntry {
             state: to,
@@ -314,9 +301,9 @@ impl Draft<'_> {
     /// Whether the entry changed after this worker was configured. While a new configuration reaches one worker after the
     /// other, whoever still has the old one would undo what the first has done.
     fn is_newer(&self, entry: &CircuitEntry) -> bool {
-        let newer = |at_ms: u64| entry.since_ms > at_ms && self.now_ms < at_ms.saturating_add(CONFIGURED_MS);
-        // From the future: the clock was set back.
-        entry.since_ms <= self.now_ms && self.pool.configured_at.is_some_and(|at| newer(at.as_millis()))
+        // One from the future is from before the clock was set back.
+        let fresh = entry.since_ms <= self.now_ms && self.now_ms < entry.since_ms.saturating_add(CONFIGURED_MS);
+        fresh && self.pool.configured_at.is_some_and(|at| entry.since_ms > at.as_millis())
     }
 
     /// The operator's word, not that of probes.

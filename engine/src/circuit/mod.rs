@@ -13,7 +13,7 @@ mod draft;
 
 use crate::config::Forced;
 use crate::endpoint::{LocalCircuit, Probes};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, ProbeResult};
 use crate::pool::Pool;
 use crate::positions::Positions;
 use crate::rng::Rng;
@@ -76,6 +76,33 @@ impl Pool {
         (proposal.circuits != *record || !proposal.claims.is_empty()).then_some(proposal)
     }
 
+    /// Permits have expired: probes whose answer has begun and goes on count as they began, because streams may go on for
+    /// hours.
+    pub(crate) fn settle_streams(&mut self, now: Time) {
+        for index in 0..self.circuits.entries.len() {
+            let Some(CircuitEntry { key, state, generation, until_ms, .. }) = self.circuits.entries.get(index).copied()
+            else {
+                return;
+            };
+            if state != CircuitState::HalfOpen || now.as_millis() <= until_ms {
+                continue;
+            }
+            let probes = match self.position(key).map(|position| position as usize) {
+                None if key == POOL_KEY && self.breaker.generation == generation => Some(&mut self.breaker.probes),
+                None => None,
+                Some(at) => match (self.hot.get(at), self.cold.get_mut(at)) {
+                    (Some(hot), Some(cold)) if hot.generation == generation => Some(&mut cold.probes),
+                    _ => None,
+                },
+            };
+            let (answering, slow) = probes.map(Probes::settle).unwrap_or_default();
+            for number in 0..answering {
+                let result = if number < slow { ProbeResult::Slow } else { ProbeResult::Passed };
+                self.evidence.push(Evidence::Probe { key, generation, result });
+            }
+        }
+    }
+
     /// Endpoints whose circuit is the operator's, with the state that it has to have.
     fn forced(&self) -> impl Iterator<Item = (u64, CircuitState)> + '_ {
         let forced = |position: &u32| {
@@ -125,6 +152,7 @@ impl Pool {
         if proposal.is_some() {
             self.evidence.clear();
         }
+        self.last_generation = self.last_generation.max(record.generation);
         self.evidence.retain(|evidence| evidence.is_current(&record));
         let previous = core::mem::replace(&mut self.circuits, record);
         // Sorted instead of searched from the start: after an outage of a large pool there are thousands of entries.

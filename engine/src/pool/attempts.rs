@@ -3,6 +3,7 @@
 
 use super::refresh::SLOW_TIMES;
 use super::{Pool, by_load};
+use crate::config::CircuitConfig;
 use crate::detect::Call;
 use crate::endpoint::LocalCircuit;
 use crate::evidence::{Evidence, ProbeResult};
@@ -192,7 +193,7 @@ impl Pool {
             self.note_end(position as u32, class);
         }
         if !attempt.answered() {
-            self.note_answer(&attempt, now);
+            self.end_waiting(&attempt, now, ending != Ending::Abandoned);
         }
         let since_start = now.since(attempt.started);
         match (core::mem::replace(&mut attempt.answer, Answer::Counted), ending) {
@@ -209,28 +210,41 @@ impl Pool {
         }
     }
 
-    /// The answer of an attempt has begun, or it is over without any.
+    /// The answer of an attempt has begun.
     fn note_answer(&mut self, attempt: &Attempt, now: Time) {
-        if attempt.pool_probe && attempt.pool_generation == self.breaker.generation {
-            self.breaker.probes.note_answer(now);
-        }
         self.levels.answers = self.levels.answers.wrapping_add(1);
+        self.end_waiting(attempt, now, true);
+    }
+
+    /// An attempt does not wait for its answer any more. `heard`: something came of it.
+    fn end_waiting(&mut self, attempt: &Attempt, now: Time, heard: bool) {
+        let latency_us = micros(now.since(attempt.started));
+        if attempt.pool_probe && attempt.pool_generation == self.breaker.generation {
+            self.breaker.probes.note_answer(now, self.window.is_slow(latency_us));
+        }
         let Some(position) = self.find(attempt) else { return };
+        let slow = attempt.probe && self.is_slow_probe(position, latency_us);
         let (Some(hot), Some(cold)) = (self.hot.get(position), self.cold.get_mut(position)) else { return };
         cold.detectors.waiting = cold.detectors.waiting.saturating_sub(1);
-        cold.detectors.note_answer(now, self.levels.answers);
+        if heard {
+            cold.detectors.note_answer(now, self.levels.answers);
+        }
         if attempt.probe && hot.generation == attempt.generation {
-            cold.probes.note_answer(now);
+            cold.probes.note_answer(now, slow);
         }
     }
 
     /// Whether a probe was slower than it should be. An endpoint that is slow every day does not have to become faster to
     /// come back, where it is compared with others at all.
     fn is_slow_probe(&self, position: usize, latency_us: u32) -> bool {
+        let CircuitConfig { relative, outliers, .. } = self.config.circuit;
+        if !relative {
+            return self.window.is_slow(latency_us);
+        }
+        // A worker that has seen nothing of it yet lets it in: detectors will tell.
         let usual = self.cold.get(position).and_then(|cold| cold.detectors.usual_us());
-        let usual = usual.unwrap_or_else(|| self.window.middle_us());
-        let for_itself = latency_us as f32 > usual * SLOW_TIMES as f32;
-        self.window.is_slow(latency_us) && (for_itself || !self.config.circuit.relative)
+        let for_itself = usual.is_some_and(|usual| latency_us as f32 > usual * SLOW_TIMES as f32);
+        for_itself && (self.window.is_slow(latency_us) || outliers && self.window.is_late(latency_us))
     }
 
     fn find(&self, attempt: &Attempt) -> Option<usize> {
@@ -260,7 +274,12 @@ impl Pool {
         if attempt.pool_probe {
             // What those that are out, or are probed themselves, answer is no news of the pool.
             let serves = position.and_then(|position| self.hot.get(position)).is_none_or(|hot| hot.circuit.passes());
-            let result = if serves && !attempt.probe { probe_result(outcome, slow) } else { ProbeResult::Returned };
+            let nobody_else = self.out >= self.hot.len();
+            let result = if serves && !attempt.probe || nobody_else {
+                probe_result(outcome, slow)
+            } else {
+                ProbeResult::Returned
+            };
             self.end_pool_probe(attempt.pool_generation, result);
         }
         let Some(position) = position else { return };
@@ -340,8 +359,8 @@ impl Pool {
     }
 
     fn end_probe(&mut self, position: usize, attempt: &Attempt, result: ProbeResult) {
-        if let Some(cold) = self.cold.get_mut(position) {
-            cold.probes.end();
+        if self.cold.get_mut(position).is_some_and(|cold| cold.probes.end()) {
+            return;
         }
         self.evidence.push(Evidence::Probe { key: attempt.key, generation: attempt.generation, result });
     }

@@ -130,7 +130,9 @@ impl Pool {
         if breaker.generation != generation {
             return;
         }
-        breaker.probes.end();
+        if breaker.probes.end() {
+            return;
+        }
         self.evidence.push(Evidence::Probe { key: POOL_KEY, generation, result });
     }
 

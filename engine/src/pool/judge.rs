@@ -9,7 +9,7 @@ use super::Pool;
 use super::refresh::USUAL_SLOWNESS;
 use crate::circuit::was_told;
 use crate::config::CircuitMode;
-use crate::detect::{Alarm, Call, Kind, Noise, Rates, Steps, Totals, Verdict, threshold};
+use crate::detect::{Alarm, Call, Counts, Kind, Noise, Rates, Steps, Totals, Verdict, threshold};
 use crate::detectors::{failures, slow_answers};
 use crate::endpoint::LocalCircuit;
 use crate::evidence::Evidence;
@@ -68,7 +68,7 @@ pub(super) struct Levels {
     threshold: f32,
     /// How far sums of slowness climb by chance.
     noise: Noise,
-    /// Attempts, of all endpoints and workers, that have an answer or are over without any.
+    /// Attempts, of all endpoints and workers, that have an answer.
     pub(super) answers: u64,
 }
 
@@ -117,10 +117,14 @@ impl Pool {
             cold.detectors.run_began = (failures(&self.levels.all), failures(&cold.detectors.all));
         }
         hot.failures_in_row = if failed { hot.failures_in_row.saturating_add(1) } else { 0 };
-        cold.detectors.own.add(heard);
+        // The others cannot tell that a result is from before the pool's circuit changed: they are not told.
+        let of_this_pool = self.config.pool_circuit.is_none() || pool_generation == self.breaker.generation;
+        if of_this_pool {
+            cold.detectors.own.add(heard);
+        }
         let before = self.levels.all;
         self.hear(position, heard, &before, now);
-        if pool_generation == self.breaker.generation {
+        if of_this_pool {
             self.hear_of_pool(heard, now);
         }
         self.suspect(position, now);
@@ -157,16 +161,24 @@ impl Pool {
         // What all endpoints did in this tick is of the same time. Heard and judged one by one, the last of them would have
         // begun after the others, with nobody to compare with: a shared outage ejected endpoints from the end of the list.
         let before = self.levels.all;
-        let mut news = Vec::new();
-        let closed = LocalCircuit::Shared(CircuitState::Closed);
+        let mut heard = Vec::new();
         for (position, merged) in peers.endpoints.iter().enumerate() {
             let Some(cold) = self.cold.get_mut(position).filter(|cold| cold.key == merged.counts.key) else { continue };
             let earlier = cold.detectors.peers.replace(merged.counts.heard);
             let more = earlier.filter(|_| same).and_then(|earlier| merged.counts.heard.since(&earlier));
-            cold.detectors.wait(cold.detectors.waiting, merged.counts.waiting, now, self.levels.answers);
-            let Some(more) = more.filter(|more| more.calls > 0) else { continue };
-            self.levels.answers = self.levels.answers.wrapping_add(more.calls);
-            cold.detectors.note_answer(now, self.levels.answers);
+            let more = more.filter(|more| more.calls > 0);
+            let answers = more.map_or(0, |more| more.calls.saturating_sub(more.failures));
+            self.levels.answers = self.levels.answers.wrapping_add(answers);
+            heard.push((position, merged.counts.waiting, more));
+        }
+        let answers = self.levels.answers;
+        let closed = LocalCircuit::Shared(CircuitState::Closed);
+        let mut news = Vec::new();
+        for (position, waiting, more) in heard {
+            let Some(cold) = self.cold.get_mut(position) else { continue };
+            cold.detectors.wait(cold.detectors.waiting, waiting, now, answers);
+            let Some(more) = more else { continue };
+            cold.detectors.note_answer(now, answers);
             if self.hot.get(position).is_some_and(|hot| hot.circuit == closed) {
                 self.hear(position, &more, &before, now);
                 self.hear_of_pool(&more, now);
@@ -315,15 +327,16 @@ impl Pool {
         let rated = cold.detectors.rated.as_ref()?;
         let counts = &rated.counts;
         let Verdict::Reached { failures: failing, .. } = rates.judge(counts) else { return None };
-        let others = rated.others(&self.levels.all, &cold.detectors.all);
-        let (signal, hits, limit, others) = if failing {
-            (Signal::FailureRate, counts.failures, rates.limits.failure_percent, others.failure_percent())
-        } else {
-            (Signal::SlowRate, counts.slow, rates.limits.slow_percent, others.slow_percent())
+        let (own, others) = rated.compared(&self.levels.all, &cold.detectors.all);
+        let (signal, hits, limit) = match failing {
+            true => (Signal::FailureRate, counts.failures, rates.limits.failure_percent),
+            false => (Signal::SlowRate, counts.slow, rates.limits.slow_percent),
         };
+        let percent = |of: &Counts| if failing { of.failure_percent() } else { of.slow_percent() };
         let calls = f64::from(counts.calls.max(1));
-        let others = others.map(|percent| percent / 100.0);
-        let stands_out = others.is_none_or(|others| f64::from(hits) >= RATE_STANDS_OUT * others * calls);
+        let others = percent(&others).map(|percent| percent / 100.0);
+        let own = percent(&own).unwrap_or_default() / 100.0;
+        let stands_out = others.is_none_or(|others| own >= RATE_STANDS_OUT * others);
         (stands_out || !self.config.circuit.relative).then(|| Reason {
             observed: f64::from(hits) * 100.0 / calls,
             threshold: f64::from(limit),
@@ -335,7 +348,7 @@ impl Pool {
     }
 
     /// Endpoints that have attempts waiting and have not answered any for longer than answers take, while others do: since
-    /// it went quiet they have answered half as many again as they let wait. Where all are slow alike, and where all hang, they have not.
+    /// it went quiet they have answered a fifth more than they let wait. Where all are slow alike, and where all hang, they have not.
     pub(super) fn judge_silence(&mut self, now: Time) {
         let Some(longest) = self.window.longest.filter(|_| self.config.circuit.outliers) else { return };
         // Where requests queue, answers are late in bursts, and the last epoch may have been calmer.
@@ -348,7 +361,7 @@ impl Pool {
                 cold.detectors.silent_for(now, answers).filter(|(quiet, _)| *quiet > limit)?;
             let waiting = cold.detectors.waiting_of_all();
             let others_waiting = all_waiting.saturating_sub(u64::from(waiting));
-            let others_answer = others_answers.saturating_mul(2) > others_waiting.saturating_mul(3);
+            let others_answer = others_answers.saturating_mul(5) > others_waiting.saturating_mul(6);
             let closed = hot.circuit == LocalCircuit::Shared(CircuitState::Closed);
             (closed && others_answer).then_some((position, quiet, waiting))
         };

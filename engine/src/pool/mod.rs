@@ -64,6 +64,8 @@ pub struct Pool {
     pub(crate) breaker: breaker::Breaker,
     /// Endpoints whose circuit is the operator's.
     pub(crate) forced: Vec<u32>,
+    /// The highest that was ever read or written.
+    pub(crate) last_generation: u64,
     /// When the operator said so, if that is known.
     pub(crate) configured_at: Option<Time>,
     /// Endpoints that are out, by the shared record or by this worker's own evidence.
@@ -99,6 +101,7 @@ impl Pool {
             levels: judge::Levels::default(),
             breaker: breaker::Breaker::default(),
             forced: Vec::new(),
+            last_generation: 0,
             configured_at: None,
             out: 0,
             evidence: Vec::new(),

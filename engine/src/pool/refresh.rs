@@ -52,7 +52,8 @@ const FIRST_GUESS_US: f64 = 10_000.0;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     sketches: [Sketch; 2],
-    /// Answers of this epoch, without those of endpoints that may have become slow.
+    /// Answers of this epoch, without those of endpoints that may have become slow; with those of earlier ones if they were
+    /// too few.
     compared: Sketch,
     /// Answers that take longer are slow.
     slow_above_us: Option<u32>,
@@ -129,8 +130,8 @@ impl Window {
             self.slowness.clear();
             self.slowness.extend(over.tails().map(|share| (libm::log(share.max(least)) * -100.0) as u16));
             self.longest = over.quantile(0.999).map(|micros| Duration::from_micros(micros as u64));
+            self.compared.clear();
         }
-        self.compared.clear();
         self.sketches.swap(0, 1);
         let [current, _] = &mut self.sketches;
         current.clear();
@@ -193,6 +194,7 @@ impl Pool {
         }
         self.ramp_up(now);
         self.judge_silence(now);
+        self.settle_streams(now);
         if now.since(self.window.scored) >= SCORE_EVERY {
             self.window.scored = now;
             self.rescore(now);

@@ -4,8 +4,9 @@
 use plimsoll_engine::{
     Attempt, CircuitConfig, Ending, EndpointConfig, Outcome, Pool, PoolConfig, Refused, Request, Rng, Strategy, Time,
 };
-use plimsoll_snapshot::cell::CellEndpoint;
+use plimsoll_snapshot::cell::{Cell, CellEndpoint};
 use plimsoll_snapshot::circuits::Circuits;
+use plimsoll_snapshot::merge::MergedPool;
 use plimsoll_snapshot::{CircuitState, FailureKind, Signal, Transition};
 use proptest::test_runner::{Config, RngSeed};
 use std::time::Duration;
@@ -131,6 +132,21 @@ impl Bed {
     pub(crate) fn step_back(&mut self, seconds: u64) {
         self.now = Time::from_millis(self.now.as_millis() - seconds * 1000);
         self.tick();
+    }
+
+    /// Workers with all that they know of each other: counts are handed on.
+    pub(crate) fn share(&mut self) {
+        let cells: Vec<Cell> = self
+            .pools
+            .iter()
+            .zip(1..)
+            .map(|(pool, nonce)| Cell { nonce, endpoints: pool.counts(), ..Cell::default() })
+            .collect();
+        for (worker, pool) in self.pools.iter_mut().enumerate() {
+            let mut peers = MergedPool::new(pool.keys().collect());
+            cells.iter().enumerate().filter(|(other, _)| *other != worker).for_each(|(_, cell)| peers.add(cell, false));
+            pool.absorb(&peers, Some(self.now), self.now);
+        }
     }
 
     /// All workers tick, one after the other.

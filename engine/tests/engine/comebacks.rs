@@ -1,7 +1,9 @@
 //! Who is well again comes back: probes, permits and the clock.
 
 use crate::arrange::{Bed, TICK, equal, failing, ms, well, with_circuit};
-use plimsoll_engine::{CircuitConfig, CircuitMode, Ending, RateConfig, Strategy};
+use plimsoll_engine::detect::Limits;
+use plimsoll_engine::{CircuitConfig, CircuitMode, Ending, Pool, RateConfig, Strategy};
+use plimsoll_snapshot::circuits::Circuits;
 use plimsoll_snapshot::{CircuitState, FailureKind, Signal};
 use std::time::Duration;
 
@@ -148,4 +150,122 @@ fn a_record_that_is_lost_is_made_anew() {
     assert_eq!(bed.state(0), CircuitState::Open);
     bed.until(0, CircuitState::Closed, 20 * SECOND, &well);
     bed.traffic(100, ms(10), &well);
+}
+
+#[test]
+fn an_endpoint_that_was_always_slower_comes_back_after_a_new_start_of_the_worker() {
+    let config = equal(Strategy::RoundRobin, 4);
+    let mut bed = Bed::new(config.clone(), 1, 1);
+    let usual = |at: u32| (if at == 0 { ms(10) } else { ms(2) }, None);
+    bed.traffic(12_000, ms(5), &usual);
+    for _ in 0..6 {
+        bed.attempt(0, 0, &|_| (ms(1), STATUS));
+    }
+    bed.pass(TICK);
+    assert_eq!(bed.state(0), CircuitState::Open);
+    bed.pools[0] = Pool::new(config);
+    let record = bed.record.clone();
+    bed.pools[0].adopt(record, None);
+    bed.traffic(120_000, ms(5), &usual);
+    assert_eq!(bed.state(0), CircuitState::Closed, "ten minutes as well as ever: {:?}", bed.story());
+}
+
+#[test]
+fn after_the_record_was_lost_old_results_change_nothing() {
+    let circuit = CircuitConfig { half_open_permits: 1, ..CircuitConfig::default() };
+    let mut bed = Bed::new(with_circuit(circuit), 1, 1);
+    bed.eject(&[0]);
+    bed.until(0, CircuitState::HalfOpen, 12 * SECOND, &well);
+    assert_eq!(bed.pick(0).unwrap()[0], 0);
+    let old = bed.start(0, 0);
+    bed.record = Circuits::default();
+    bed.tick();
+    bed.eject(&[0]);
+    bed.until(0, CircuitState::HalfOpen, 15 * SECOND, &well);
+    let before = bed.events.len();
+    bed.end(0, old, ms(0), Some(FailureKind::Timeout));
+    bed.tick();
+    assert_eq!(bed.events.len(), before, "it began in another life: {:?}", bed.events.last());
+}
+
+#[test]
+fn slow_for_ever_is_not_let_back() {
+    for strategy in [Strategy::RoundRobin, Strategy::PeakEwma] {
+        let mut bed = Bed::new(equal(strategy, 4), 1, 1);
+        let run = |bed: &mut Bed, requests: usize, times: f64| {
+            for _ in 0..requests {
+                let draw = bed.rng.unit();
+                let lat = move |at: u32| {
+                    let mean = 0.01 * if at == 0 { times } else { 1.0 };
+                    (Duration::from_secs_f64(-mean * (1.0 - draw).ln()), None)
+                };
+                bed.traffic(1, ms(5), &lat);
+            }
+        };
+        run(&mut bed, 6000, 1.0);
+        run(&mut bed, 120_000, 10.0);
+        let story = bed.story();
+        let closed =
+            story.iter().filter(|(from, to, _)| *from == CircuitState::HalfOpen && *to == CircuitState::Closed).count();
+        let opened = story.iter().filter(|(_, to, _)| *to == CircuitState::Open).count();
+        println!("{strategy:?}: opened {opened}, closed {closed}");
+        assert!(opened > 0 && closed <= opened / 3, "{strategy:?}: {opened} {closed} {story:?}");
+    }
+}
+
+#[test]
+fn what_was_ejected_for_slowness_does_not_come_back_as_slow_where_a_slow_call_is_configured() {
+    let rates = RateConfig {
+        slow_above: Some(ms(2000)),
+        limits: Limits { failure_percent: 100, slow_percent: 100 },
+        ..RateConfig::default()
+    };
+    let mut bed = Bed::new(with_circuit(CircuitConfig { rates: Some(rates), ..CircuitConfig::default() }), 1, 1);
+    let run = |bed: &mut Bed, requests: usize, times: f64| {
+        for _ in 0..requests {
+            let draw = bed.rng.unit();
+            let lat = move |at: u32| {
+                let mean = 0.01 * if at == 0 { times } else { 1.0 };
+                (Duration::from_secs_f64(-mean * (1.0 - draw).ln()), None)
+            };
+            bed.traffic(1, ms(5), &lat);
+        }
+    };
+    run(&mut bed, 6000, 1.0);
+    run(&mut bed, 24_000, 20.0);
+    let story = bed.story();
+    let ended_by =
+        |signal| story.iter().filter(|(from, _, why)| (*from, *why) == (CircuitState::HalfOpen, signal)).count();
+    // Two of three probes are not slow by chance now and then.
+    assert!(ended_by(Signal::ProbesSlow) > 2 * ended_by(Signal::ProbesPassed), "twenty times slower: {story:?}");
+}
+
+#[test]
+fn a_probe_that_hangs_is_a_failed_one_though_others_pass() {
+    let mut bad = Vec::new();
+    for workers in [1, 2] {
+        let circuit = CircuitConfig { half_open_permits: 100, ..CircuitConfig::default() };
+        let mut bed = Bed::new(with_circuit(circuit), workers, 1);
+        bed.eject(&[0]);
+        bed.until(0, CircuitState::HalfOpen, 12 * SECOND, &well);
+        let mut hanging = None;
+        for _ in 0..3000 {
+            for worker in (0..workers).rev() {
+                let first = bed.pick(worker).unwrap()[0];
+                if first == 0 && hanging.is_none() {
+                    hanging = Some((worker, bed.start(worker, 0)));
+                } else {
+                    bed.attempt(worker, first, &well);
+                }
+            }
+            bed.pass(ms(10));
+        }
+        if !bed.events.iter().any(|(_, e)| e.reason.signal == Signal::ProbeFailed) {
+            bad.push((workers, bed.story()));
+        }
+        let end = bed.now;
+        let (worker, attempt) = hanging.unwrap();
+        bed.pools[worker].finish(attempt, end, Ending::Abandoned);
+    }
+    assert!(bad.is_empty(), "it hangs for 30 s, half_open_max is 5 s: {bad:?}");
 }

@@ -15,5 +15,7 @@ mod pool_circuit;
 mod ramp;
 mod robustness;
 mod shared;
+mod silence;
+mod streams;
 mod weights;
 mod workers;

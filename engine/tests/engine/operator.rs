@@ -107,3 +107,21 @@ fn a_client_that_gives_up_does_not_make_its_endpoint_silent() {
     }
     assert_eq!(events, [], "it answers everything within 10 ms");
 }
+
+#[test]
+fn the_operators_word_stands_against_workers_with_an_old_configuration() {
+    let auto = with_circuit(CircuitConfig::default());
+    let mut forced = auto.clone();
+    forced.endpoints[0].circuit = Forced::Open;
+    let mut bed = Bed::new(auto, 2, 1);
+    let now = bed.now;
+    bed.pools.iter_mut().for_each(|pool| pool.set_configured_at(now));
+    bed.pass(400 * SECOND);
+    let now = bed.now;
+    bed.pools[0].reconfigure(forced);
+    bed.pools[0].set_configured_at(now);
+    // The second worker still has the old one.
+    bed.pass(SECOND);
+    let state = bed.record.get(bed.key(0)).map(|entry| entry.state);
+    assert_eq!(state, Some(CircuitState::ForcedOpen), "{:?}", bed.story());
+}

@@ -2,7 +2,9 @@
 
 use crate::arrange::{Bed, TICK, equal, failing, ms, well};
 use plimsoll_engine::detect::Limits;
-use plimsoll_engine::{Ending, POOL_KEY, PoolCircuitConfig, PoolConfig, RateConfig, Refusal, Strategy, WhenOpen};
+use plimsoll_engine::{
+    CircuitConfig, Ending, POOL_KEY, PoolCircuitConfig, PoolConfig, RateConfig, Refusal, Strategy, WhenOpen,
+};
 use plimsoll_snapshot::{CircuitState, FailureKind, Signal};
 use std::time::Duration;
 
@@ -279,4 +281,58 @@ fn a_clock_that_steps_back_does_not_blind_windows_of_seconds() {
     bed.traffic(6000, ms(5), &|_| (ms(1), STATUS));
     let story = bed.events.iter().filter(|(key, _)| *key == POOL_KEY).count();
     assert!(story > 0, "everything has failed for 30 s, the window is 10 s");
+}
+
+#[test]
+fn old_timeouts_of_other_workers_do_not_open_the_pool_again() {
+    let config = PoolConfig { pool_circuit: Some(PoolCircuitConfig::default()), ..equal(Strategy::RoundRobin, 4) };
+    let mut bed = Bed::new(config, 2, 1);
+    bed.share();
+    bed.traffic(400, ms(5), &well);
+    bed.share();
+    let hanging: Vec<_> = (0..1200).map(|turn| bed.start(1, turn % 4)).collect();
+    while bed.pools[0].pool_circuit_state() == CircuitState::Closed {
+        bed.traffic(1, ms(5), &|_| (ms(1), STATUS));
+    }
+    bed.share();
+    bed.traffic(1000, ms(10), &well);
+    assert_eq!(bed.pools[0].pool_circuit_state(), CircuitState::Closed);
+    bed.share();
+    bed.traffic(10, ms(10), &well);
+    let before = bed.events.iter().filter(|(key, _)| *key == POOL_KEY).count();
+    for attempt in hanging {
+        bed.end(1, attempt, ms(0), Some(FailureKind::Timeout));
+    }
+    bed.share();
+    bed.traffic(20, ms(10), &well);
+    let after = bed.events.iter().filter(|(key, _)| *key == POOL_KEY).count();
+    assert_eq!(after, before, "results of an older generation change nothing: {:?}", bed.events.last());
+}
+
+#[test]
+fn the_pools_half_open_circuit_opens_again_where_all_endpoints_are_out() {
+    let mut pool_circuit = PoolCircuitConfig { when_open: WhenOpen::Refuse, ..PoolCircuitConfig::default() };
+    pool_circuit.circuit.rates.as_mut().unwrap().minimum_calls = 10;
+    let circuit = CircuitConfig { outliers: false, relative: false, open_for: 60 * SECOND, ..CircuitConfig::default() };
+    let config = PoolConfig {
+        circuit,
+        pool_circuit: Some(pool_circuit),
+        max_ejected_percent: 100,
+        ..equal(Strategy::RoundRobin, 4)
+    };
+    let mut bed = Bed::new(config, 1, 1);
+    bed.traffic(400, ms(5), &well);
+    bed.pass(11 * SECOND);
+    bed.traffic(18_000, ms(10), &|_| (ms(1), STATUS));
+    let before: u64 = (0..4).map(|at| bed.counts(at).requests).sum();
+    bed.traffic(6_000, ms(10), &|_| (ms(1), STATUS));
+    let after: u64 = (0..4).map(|at| bed.counts(at).requests).sum();
+    let of_pool: Vec<_> =
+        bed.events.iter().filter(|(key, _)| *key == POOL_KEY).map(|(_, e)| (e.to, e.reason.signal)).collect();
+    let entry = bed.record.get(POOL_KEY);
+    assert!(
+        after - before <= 100,
+        "{} attempts passed in a minute in which nothing was well: {of_pool:?} {entry:?}",
+        after - before
+    );
 }

@@ -1,7 +1,7 @@
 //! What all endpoints do alike is nobody's fault: outages and slowdowns of whatever they share.
 
 use crate::arrange::{Bed, ms, well, with_circuit};
-use plimsoll_engine::detect::Limits;
+use plimsoll_engine::detect::{Limits, WindowKind};
 use plimsoll_engine::{CircuitConfig, CircuitMode, RateConfig};
 use plimsoll_snapshot::{CircuitState, FailureKind, Signal};
 use std::time::Duration;
@@ -125,4 +125,69 @@ fn what_is_usual_follows_a_shared_slowdown_that_lasts() {
         late.extend(told.filter(|(_, at, ..)| *at >= 20));
     }
     assert!(late.is_empty(), "for 20 s at least answers of all have taken 1 s on average: {late:?}");
+}
+
+#[test]
+fn a_shared_outage_after_an_idle_time_is_nobodys_fault() {
+    let rates = RateConfig { window: WindowKind::Seconds(10), minimum_calls: 10, ..RateConfig::default() };
+    let circuit =
+        CircuitConfig { rates: Some(rates), outliers: false, consecutive_failures: 0, ..CircuitConfig::default() };
+    let mut bed = Bed::new(with_circuit(circuit), 1, 1);
+    for turn in 0..200 {
+        bed.attempt(0, turn % 4, &well);
+        bed.pass(ms(5));
+    }
+    // Nobody needs endpoint 0 for ten minutes.
+    for turn in 0..60_000 {
+        bed.attempt(0, 1 + turn % 3, &well);
+        bed.pass(ms(10));
+    }
+    for turn in 0..2000 {
+        bed.attempt(0, turn % 4, &|_| (ms(10), STATUS));
+        bed.pass(ms(5));
+    }
+    let opened: Vec<_> = bed.events.iter().map(|(_, e)| (e.reason.signal, e.reason.observed, e.reason.pool)).collect();
+    assert!(opened.is_empty(), "all fail alike: {opened:?}");
+}
+
+#[test]
+fn a_shared_outage_ejects_nobody_by_failure_rate_where_news_come_in_batches() {
+    let mut bad = Vec::new();
+    for (workers, per_ms) in [(1, 4), (4, 1), (4, 4)] {
+        for seed in 0..5 {
+            let circuit = CircuitConfig {
+                rates: Some(RateConfig::default()),
+                outliers: false,
+                consecutive_failures: 0,
+                ..CircuitConfig::default()
+            };
+            let mut bed = Bed::new(with_circuit(circuit), workers, seed);
+            bed.share();
+            // The outage begins somewhere between two ticks.
+            let begins = 3000 + seed * 17;
+            for millis in 0..6000_u64 {
+                for at in 0..per_ms * 4_u32 {
+                    if per_ms == 1 && u64::from(at) % 4 != millis % 4 {
+                        continue;
+                    }
+                    let worker = bed.rng.below(workers as u32) as usize;
+                    let failure = STATUS.filter(|_| millis >= begins && bed.rng.unit() < 0.8);
+                    bed.attempt(worker, at % 4, &|_| (ms(10), failure));
+                }
+                if millis % 100 == 99 {
+                    bed.share();
+                }
+                bed.pass(ms(1));
+            }
+            let opened: Vec<_> = bed
+                .events
+                .iter()
+                .map(|(_, e)| (e.at_ms % 100_000, e.reason.observed, e.reason.pool, e.reason.samples))
+                .collect();
+            if !opened.is_empty() {
+                bad.push((workers, per_ms, seed, opened));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "all fail alike: {bad:#?}");
 }

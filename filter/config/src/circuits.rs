@@ -81,8 +81,8 @@ pub(super) fn of_endpoints(node: &Node) -> Result<CircuitConfig, String> {
 pub(super) fn fits(pool: &Object, circuit: &CircuitConfig, endpoints: usize) -> Result<(), String> {
     let each = match circuit.rates.map(|rates| rates.window) {
         None => return Ok(()),
-        Some(WindowKind::Calls(calls)) => size_of::<Call>() as u64 * u64::from(calls),
-        Some(WindowKind::Seconds(seconds)) => size_of::<Counts>() as u64 * u64::from(seconds),
+        Some(WindowKind::Calls(calls)) => (size_of::<Call>() as u64).saturating_mul(u64::from(calls)),
+        Some(WindowKind::Seconds(seconds)) => (size_of::<Counts>() as u64).saturating_mul(u64::from(seconds)),
     };
     let mebibytes = each.saturating_mul(endpoints as u64) >> 20;
     if mebibytes <= MOST_WINDOWS_MIB {

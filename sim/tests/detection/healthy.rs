@@ -84,6 +84,8 @@ fn scenarios(effort: Effort) -> Vec<Claim> {
         if claim.is_wrong() {
             claim.note += &format!("; {}", signals(&with));
         }
+        claim.expected = "none in nine of ten runs".into();
+        claim.holds = Some(counts.iter().filter(|(_, count)| *count > 0).count() * 10 <= counts.len());
         if name == NOT_YET {
             claim.holds = None;
         }

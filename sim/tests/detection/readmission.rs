@@ -87,7 +87,9 @@ fn share_claim(name: String, seeds: u64, share: impl Fn(u64) -> Option<f64>) -> 
     let (seed, worst) = got.iter().max_by(|a, b| off(a.1).total_cmp(&off(b.1))).copied().unwrap_or_default();
     let known: Vec<f64> = got.iter().filter_map(|(_, share)| *share).collect();
     let mean = mean(&known).unwrap_or_default();
-    let holds = known.len() == got.len() && (mean - 1.0).abs() <= OFF;
+    // Of a well endpoint's three probes two are slow by chance in 2 % of all openings, and it waits for another one.
+    let mostly_back = (got.len() - known.len()) * 20 <= got.len();
+    let holds = mostly_back && (mean - 1.0).abs() <= OFF;
     let deviation = deviation(&known).unwrap_or_default();
     let text = match worst {
         Some(worst) => format!("mean {mean:.3}, σ {deviation:.3}, worst {worst:.3}"),

@@ -48,7 +48,7 @@ pub async fn bench(seconds: u64) -> Result<()> {
     for path in PATHS {
         let (mut bytes, mut millis) = (0, Vec::new());
         for _ in 0..ANSWERS {
-            // The tick's own work is not an answer's.
+            // Ticks fall into some of them; the least is without.
             let before = cpu::used(envoy.id())?;
             let (status, _, body) = envoy.admin().raw(hyper::Method::GET, path).await?;
             millis.push((cpu::used(envoy.id())?.saturating_sub(before)).as_secs_f64() * 1e3);

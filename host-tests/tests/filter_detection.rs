@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use filter_bed::filter;
 use plimsoll_host_tests::filtered::Filtered;
-use plimsoll_sim::statistics::quantile;
-use plimsoll_sim::trial::{Found, fault, find, onset, pool};
+use plimsoll_sim::trial::{Found, Times, errors, fault, find, onset, pool};
 use plimsoll_sim::{FaultKind, Scenario, Shape};
 use serde_json::json;
 
@@ -22,10 +21,6 @@ const TICK: Duration = Duration::from_millis(20);
 /// After this long without an ejection it counts as never.
 const HORIZON: Duration = Duration::from_secs(8);
 const NEVER: f64 = f64::INFINITY;
-
-fn errors(share: f64) -> FaultKind {
-    FaultKind::Errors { share, after: None, of_requests: false }
-}
 
 fn play(kind: FaultKind, workers: u32, seed: u64) -> Found {
     let from = onset(seed);
@@ -47,29 +42,17 @@ fn is_found_within(name: &str, kind: FaultKind, limits: &Limits) {
     let is_long = std::env::var("BELIEVED").is_ok_and(|effort| effort == "long");
     let (mut alone, mut missed) = (None, Vec::new());
     for (workers, seeds) in WORKERS {
-        let found: Vec<Found> =
-            (1..=if is_long { LONG } else { seeds }).map(|seed| play(kind, workers, seed)).collect();
-        // Never is later than anything.
-        let after = |found: &Found| found.after.map_or(f64::INFINITY, |after| after.as_secs_f64());
-        let since_met = |found: &Found| after(found) - found.met.as_secs_f64();
-        let of = |time: &dyn Fn(&Found) -> f64, q: f64| {
-            let mut times: Vec<f64> = found.iter().map(time).collect();
-            times.sort_by(f64::total_cmp);
-            quantile(&times, q).expect("a seed at least")
-        };
-        let (median, p99) = (of(&after, 0.5), of(&since_met, 0.99));
-        // By ranks, n / 2 ± .98 √n, lies the true median 95 times of 100.
-        let rank = 0.98 / (found.len() as f64).sqrt();
-        let error = (of(&after, 0.5 + rank) - of(&after, 0.5 - rank)) / 2.0;
-        let wrong: usize = found.iter().map(|found| found.wrong).sum();
-        let count = found.len();
+        let seeds = if is_long { LONG } else { seeds };
+        let times = Times::new((1..=seeds).map(|seed| play(kind, workers, seed)).collect());
+        let (median, p99, error) = (times.quantile(0.5), times.quantile_since_met(0.99), times.median_error());
+        let wrong: usize = times.wrong().map(|(_, wrong)| wrong).sum();
         println!(
-            "{name}, {workers} workers, {count} seeds: median {median:.3} s, p99 since met {p99:.3} s, {wrong} others"
+            "{name}, {workers} workers, {seeds} seeds: median {median:.3} s, p99 since met {p99:.3} s, {wrong} others"
         );
         let (one, its_error) = *alone.get_or_insert((median, error));
         let is_later = median > one + 2.0 * TICK.as_secs_f64() + its_error.hypot(error);
         if median > limits.median || p99 > limits.p99 || is_later || wrong > 0 {
-            missed.push((workers, found));
+            missed.push((workers, times));
         }
     }
     assert!(missed.is_empty(), "{name}: {missed:?}");

@@ -1,6 +1,7 @@
 //! One endpoint of a healthy pool falls sick: how soon a balancer finds it, and whom it takes for sick besides. The pool,
 //! the fault, and a watch that sees every attempt without the balancer's knowing.
 
+use crate::statistics::quantile;
 use crate::{
     Attempt, Balancer, Change, Client, Ending, Endpoint, Extent, Fault, FaultKind, Pick, Report, Request, Scenario,
     Service, Shape, Targets, Time, Traffic, Verdict, VerdictReport, run_with,
@@ -48,6 +49,12 @@ pub fn onset(seed: u64) -> Duration {
 #[must_use]
 pub fn fault(kind: FaultKind, from: Duration, to: Option<Duration>) -> Fault {
     Fault { targets: Targets::Some(vec![0]), from, to, flapping: None, kind }
+}
+
+/// Errors after service, as good answers come.
+#[must_use]
+pub fn errors(share: f64) -> FaultKind {
+    FaultKind::Errors { share, after: None, of_requests: false }
 }
 
 /// A run, and what the first endpoint saw of it.
@@ -102,6 +109,66 @@ pub fn find(scenario: &Scenario, balancer: &mut dyn Balancer, from: Duration) ->
         met: watch.attempts.iter().find(|seen| seen.began >= from).map_or(Duration::ZERO, |seen| seen.began - from),
         signal: first.and_then(|verdict| verdict.why.split(' ').next()).unwrap_or("none").to_owned(),
         wrong: ejected().filter(|verdict| !right(verdict)).count(),
+    }
+}
+
+/// What was found by seed, the soonest first, never last.
+#[derive(Clone, Debug)]
+pub struct Times(Vec<Found>);
+
+impl Times {
+    /// Of all seeds.
+    #[must_use]
+    pub fn new(mut times: Vec<Found>) -> Self {
+        times.sort_by_key(|found| (found.after.is_none(), found.after, found.seed));
+        Self(times)
+    }
+
+    /// How many seeds there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// The nearest rank in seconds; infinite for never.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> f64 {
+        let times: Vec<Option<Duration>> = self.0.iter().map(|found| found.after).collect();
+        quantile(&times, q).flatten().map_or(f64::INFINITY, |time| time.as_secs_f64())
+    }
+
+    /// The same from the first attempt that met the fault: nobody can know before.
+    #[must_use]
+    pub fn quantile_since_met(&self, q: f64) -> f64 {
+        let time = |found: &Found| found.after.map_or(f64::INFINITY, |after| (after - found.met).as_secs_f64());
+        let mut times: Vec<f64> = self.0.iter().map(time).collect();
+        times.sort_by(f64::total_cmp);
+        quantile(&times, q).unwrap_or(f64::INFINITY)
+    }
+
+    /// Half of the interval that holds the true median with a probability of 95 %: by ranks, whatever the distribution,
+    /// n / 2 ± .98 √n.
+    #[must_use]
+    pub fn median_error(&self) -> f64 {
+        let half = 0.98 / (self.0.len() as f64).sqrt();
+        (self.quantile(0.5 + half) - self.quantile(0.5 - half)) / 2.0
+    }
+
+    /// The seed that took longest.
+    #[must_use]
+    pub fn slowest(&self) -> u64 {
+        self.0.last().map_or(0, |found| found.seed)
+    }
+
+    /// By seed: ejections of others, or before the fault.
+    pub fn wrong(&self) -> impl Iterator<Item = (u64, usize)> + '_ {
+        self.0.iter().map(|found| (found.seed, found.wrong))
+    }
+
+    /// One for each seed.
+    #[must_use]
+    pub fn all(&self) -> &[Found] {
+        &self.0
     }
 }
 

@@ -218,12 +218,12 @@ impl Pool {
 
     /// An attempt does not wait for its answer any more. `heard`: something came of it.
     fn end_waiting(&mut self, attempt: &Attempt, now: Time, heard: bool) {
-        let latency_us = micros(now.since(attempt.started));
+        let latency_us = || micros(now.since(attempt.started));
         if attempt.pool_probe && attempt.pool_generation == self.breaker.generation {
-            self.breaker.probes.note_answer(now, self.window.is_slow(latency_us));
+            self.breaker.probes.note_answer(now, self.window.is_slow(latency_us()));
         }
         let Some(position) = self.find(attempt) else { return };
-        let slow = attempt.probe && self.is_slow_probe(position, latency_us);
+        let slow = attempt.probe && self.is_slow_probe(position, latency_us());
         let (Some(hot), Some(cold)) = (self.hot.get(position), self.cold.get_mut(position)) else { return };
         cold.detectors.waiting = cold.detectors.waiting.saturating_sub(1);
         if heard {

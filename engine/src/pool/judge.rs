@@ -43,12 +43,6 @@ const MUCH_SLOWER: f64 = 4.0;
 const OUTLASTS: f64 = 100.0;
 /// … but not longer.
 const OUTLASTS_MOST: Duration = Duration::from_secs(10);
-/// An endpoint is silent if nothing came for this many times the pool's 99.9th percentile …
-const SILENT_TIMES: f64 = 2.0;
-/// … and this.
-const SILENT_MARGIN: Duration = Duration::from_millis(50);
-/// … up to this many times longer where answers come in bursts.
-const MOST_NOISE: f32 = 3.0;
 /// Share of failures that k failures in a row are meant for.
 const RUN_MEANT_FOR: f64 = 0.01;
 /// How many times more often than the others an endpoint has to fail, or be slow, before a rate is its own fault.
@@ -67,7 +61,7 @@ pub(super) struct Levels {
     /// Sum of evidence that is an alarm.
     threshold: f32,
     /// How far sums of slowness climb by chance.
-    noise: Noise,
+    pub(super) noise: Noise,
     /// Attempts, of all endpoints and workers, that have an answer.
     pub(super) answers: u64,
 }
@@ -235,7 +229,7 @@ impl Pool {
         }
     }
 
-    fn open(&mut self, position: usize, mut reason: Reason, now: Time) {
+    pub(super) fn open(&mut self, position: usize, mut reason: Reason, now: Time) {
         let only_told = self.config.circuit.mode == CircuitMode::MetricsOnly;
         let (Some(hot), Some(cold)) = (self.hot.get_mut(position), self.cold.get_mut(position)) else { return };
         if only_told && was_told(&self.circuits, cold.key, now) || !only_told && self.out >= self.config.max_ejected() {
@@ -282,8 +276,6 @@ impl Pool {
         if !self.config.circuit.outliers {
             return None;
         }
-        let outlasts = Duration::from_micros((self.window.mean_us.unwrap_or_default() * OUTLASTS) as u64);
-        let outlasts = outlasts.min(OUTLASTS_MOST);
         let cold = self.cold.get_mut(position)?;
         let detectors = &mut cold.detectors;
         let mut threshold = self.levels.threshold;
@@ -306,6 +298,8 @@ impl Pool {
             }
         };
         let unclear = |alarm: &Alarm| {
+            let mean_us = self.window.mean_us.unwrap_or_default();
+            let outlasts = Duration::from_micros((mean_us * OUTLASTS) as u64).min(OUTLASTS_MOST);
             let by_chance = alarm.level < MUCH_SLOWER && now.since(cold.detectors.slow_since) < outlasts;
             kind == Kind::Slowness && (alarm.share < LEAST_SLOW || by_chance)
         };
@@ -345,38 +339,6 @@ impl Pool {
             failure: cold.last_failure.filter(|_| failing),
             ..crate::circuit::reason(signal)
         })
-    }
-
-    /// Endpoints that have attempts waiting and have not answered any for longer than answers take, while others do: since
-    /// it went quiet they have answered a fifth more than they let wait. Where all are slow alike, and where all hang, they have not.
-    pub(super) fn judge_silence(&mut self, now: Time) {
-        let Some(longest) = self.window.longest.filter(|_| self.config.circuit.outliers) else { return };
-        // Where requests queue, answers are late in bursts, and the last epoch may have been calmer.
-        let noise = f64::from(self.levels.noise.factor().unwrap_or(1.0).min(MOST_NOISE));
-        let limit = longest.mul_f64(SILENT_TIMES * noise).saturating_add(SILENT_MARGIN);
-        let all_waiting: u64 = self.cold.iter().map(|cold| u64::from(cold.detectors.waiting_of_all())).sum();
-        let answers = self.levels.answers;
-        let silent = |(position, (hot, cold)): (usize, (&crate::endpoint::Hot, &crate::endpoint::Cold))| {
-            let (quiet, others_answers) =
-                cold.detectors.silent_for(now, answers).filter(|(quiet, _)| *quiet > limit)?;
-            let waiting = cold.detectors.waiting_of_all();
-            let others_waiting = all_waiting.saturating_sub(u64::from(waiting));
-            let others_answer = others_answers.saturating_mul(5) > others_waiting.saturating_mul(6);
-            let closed = hot.circuit == LocalCircuit::Shared(CircuitState::Closed);
-            (closed && others_answer).then_some((position, quiet, waiting))
-        };
-        let silent: Vec<_> = self.hot.iter().zip(&self.cold).enumerate().filter_map(silent).collect();
-        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
-        for (position, quiet, waiting) in silent {
-            let reason = Reason {
-                observed: millis(quiet),
-                threshold: millis(limit),
-                samples: u64::from(waiting),
-                pool: Some(millis(longest)),
-                ..crate::circuit::reason(Signal::Silence)
-            };
-            self.open(position, reason, now);
-        }
     }
 
     /// Once a second: what is usual for the pool and for each endpoint. `samples` are all workers' of the last seconds.

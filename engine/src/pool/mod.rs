@@ -5,8 +5,8 @@
 //! - `pick`: the ordered list of candidates; `first`: who has to be tried first; `rank`: who is best; `hashed`: who
 //!   serves a key; `keyed`: how much of its keys an endpoint takes
 //! - `ramp`: shares that grow; `by_load`: latencies by load
-//! - `attempts`: from start to settlement, exactly once; `judge`: from results to alarms; `breaker`: the circuit of the
-//!   whole pool
+//! - `attempts`: from start to settlement, exactly once; `judge`: from results to alarms, `silence`: from none;
+//!   `breaker`: the circuit of the whole pool
 //! - `refresh`: what happens on the tick: epochs, scores, other workers' counts
 //!
 //! Circuits are in [`crate::circuit`].
@@ -24,6 +24,7 @@ mod plan;
 mod ramp;
 mod rank;
 mod refresh;
+mod silence;
 
 use crate::circuit::POOL_KEY;
 use crate::config::{CircuitConfig, EndpointConfig, Forced, PoolConfig, Strategy};

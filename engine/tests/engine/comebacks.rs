@@ -188,22 +188,24 @@ fn after_the_record_was_lost_old_results_change_nothing() {
     assert_eq!(bed.events.len(), before, "it began in another life: {:?}", bed.events.last());
 }
 
+/// Requests whose services take 10 ms on average, and on the first endpoint so many times that.
+fn first_takes(bed: &mut Bed, requests: usize, times: f64) {
+    for _ in 0..requests {
+        let draw = bed.rng.unit();
+        let takes = move |at: u32| {
+            let mean = 0.01 * if at == 0 { times } else { 1.0 };
+            (Duration::from_secs_f64(-mean * (1.0 - draw).ln()), None)
+        };
+        bed.traffic(1, ms(5), &takes);
+    }
+}
+
 #[test]
 fn slow_for_ever_is_not_let_back() {
     for strategy in [Strategy::RoundRobin, Strategy::PeakEwma] {
         let mut bed = Bed::new(equal(strategy, 4), 1, 1);
-        let run = |bed: &mut Bed, requests: usize, times: f64| {
-            for _ in 0..requests {
-                let draw = bed.rng.unit();
-                let lat = move |at: u32| {
-                    let mean = 0.01 * if at == 0 { times } else { 1.0 };
-                    (Duration::from_secs_f64(-mean * (1.0 - draw).ln()), None)
-                };
-                bed.traffic(1, ms(5), &lat);
-            }
-        };
-        run(&mut bed, 6000, 1.0);
-        run(&mut bed, 120_000, 10.0);
+        first_takes(&mut bed, 6000, 1.0);
+        first_takes(&mut bed, 120_000, 10.0);
         let story = bed.story();
         let closed =
             story.iter().filter(|(from, to, _)| *from == CircuitState::HalfOpen && *to == CircuitState::Closed).count();
@@ -221,18 +223,8 @@ fn what_was_ejected_for_slowness_does_not_come_back_as_slow_where_a_slow_call_is
         ..RateConfig::default()
     };
     let mut bed = Bed::new(with_circuit(CircuitConfig { rates: Some(rates), ..CircuitConfig::default() }), 1, 1);
-    let run = |bed: &mut Bed, requests: usize, times: f64| {
-        for _ in 0..requests {
-            let draw = bed.rng.unit();
-            let lat = move |at: u32| {
-                let mean = 0.01 * if at == 0 { times } else { 1.0 };
-                (Duration::from_secs_f64(-mean * (1.0 - draw).ln()), None)
-            };
-            bed.traffic(1, ms(5), &lat);
-        }
-    };
-    run(&mut bed, 6000, 1.0);
-    run(&mut bed, 24_000, 20.0);
+    first_takes(&mut bed, 6000, 1.0);
+    first_takes(&mut bed, 24_000, 20.0);
     let story = bed.story();
     let ended_by =
         |signal| story.iter().filter(|(from, _, why)| (*from, *why) == (CircuitState::HalfOpen, signal)).count();

@@ -11,21 +11,6 @@ use std::time::Duration;
 
 const STATUS: Option<FailureKind> = Some(FailureKind::Status);
 
-/// Workers with all that they know of each other, on each tick.
-fn share(bed: &mut Bed) {
-    let cells: Vec<Cell> = bed
-        .pools
-        .iter()
-        .zip(1..)
-        .map(|(pool, nonce)| Cell { nonce, endpoints: pool.counts(), ..Cell::default() })
-        .collect();
-    for (worker, pool) in bed.pools.iter_mut().enumerate() {
-        let mut peers = MergedPool::new(pool.keys().collect());
-        cells.iter().enumerate().filter(|(other, _)| *other != worker).for_each(|(_, cell)| peers.add(cell, false));
-        pool.absorb(&peers, Some(bed.now), bed.now);
-    }
-}
-
 /// Attempts on every endpoint in turn, by the workers in turn, one every millisecond; an endpoint fails by its share and
 /// takes so many times 10 ms on average. Until somebody is out, or for so long.
 fn run(bed: &mut Bed, time: Duration, share_of: &dyn Fn(u32) -> (f64, f64)) -> Duration {
@@ -39,7 +24,7 @@ fn run(bed: &mut Bed, time: Duration, share_of: &dyn Fn(u32) -> (f64, f64)) -> D
         bed.attempt(worker, position, &|_| (latency, failure));
         bed.pass(ms(1));
         if (turn + 1).is_multiple_of(TICK.as_millis() as usize) {
-            share(bed);
+            bed.share();
         }
         if bed.pools.iter().any(|pool| pool.eligible() < endpoints) {
             break;

@@ -6,7 +6,7 @@ use plimsoll_sim::{Change, Engine, Envoy, FaultKind, Outlier, Report, Scenario, 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub(crate) use plimsoll_sim::trial::{RATE, fault, onset, pool};
+pub(crate) use plimsoll_sim::trial::{RATE, errors, fault, onset, pool};
 
 /// What the filter has where answers take 20 ms.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
@@ -14,11 +14,6 @@ pub(crate) const WORKERS: [u32; 3] = [1, 4, 16];
 
 pub(crate) fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
-}
-
-/// Errors after service, as good answers come.
-pub(crate) fn errors(share: f64) -> FaultKind {
-    FaultKind::Errors { share, after: None, of_requests: false }
 }
 
 pub(crate) fn slow(factor: f64) -> FaultKind {

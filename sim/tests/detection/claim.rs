@@ -1,9 +1,8 @@
 //! One thing that has to hold, and the table of all.
 
-use plimsoll_sim::statistics::{Align, Table, quantile};
-use plimsoll_sim::trial::Found;
+use plimsoll_sim::statistics::{Align, Table};
+use plimsoll_sim::trial::Times;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// Something that has to hold, or that is only told.
 pub(crate) struct Claim {
@@ -41,58 +40,14 @@ impl Claim {
     }
 }
 
-/// What was found by seed, the soonest first, never last.
-pub(crate) struct Times(Vec<Found>);
-
-impl Times {
-    pub(crate) fn new(mut times: Vec<Found>) -> Self {
-        times.sort_by_key(|found| (found.after.is_none(), found.after, found.seed));
-        Self(times)
+/// Which signals ejected it, and how often.
+pub(crate) fn signals(times: &Times) -> String {
+    let mut counts = BTreeMap::new();
+    for found in times.all() {
+        *counts.entry(found.signal.as_str()).or_insert(0) += 1;
     }
-
-    pub(crate) fn count(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    /// The nearest rank in seconds; infinite for never.
-    pub(crate) fn quantile(&self, q: f64) -> f64 {
-        let times: Vec<Option<Duration>> = self.0.iter().map(|found| found.after).collect();
-        quantile(&times, q).flatten().map_or(f64::INFINITY, |time| time.as_secs_f64())
-    }
-
-    /// The same from the first attempt that met the fault: nobody can know before.
-    pub(crate) fn quantile_since_met(&self, q: f64) -> f64 {
-        let time = |found: &Found| found.after.map_or(f64::INFINITY, |after| (after - found.met).as_secs_f64());
-        let mut times: Vec<f64> = self.0.iter().map(time).collect();
-        times.sort_by(f64::total_cmp);
-        quantile(&times, q).unwrap_or(f64::INFINITY)
-    }
-
-    /// Half of the interval that holds the true median with a probability of 95 %: by ranks, whatever the distribution,
-    /// n / 2 ± .98 √n.
-    pub(crate) fn median_error(&self) -> f64 {
-        let half = 0.98 / (self.0.len() as f64).sqrt();
-        (self.quantile(0.5 + half) - self.quantile(0.5 - half)) / 2.0
-    }
-
-    pub(crate) fn slowest(&self) -> u64 {
-        self.0.last().map_or(0, |found| found.seed)
-    }
-
-    /// By seed: ejections of others, or before the fault.
-    pub(crate) fn wrong(&self) -> impl Iterator<Item = (u64, usize)> + '_ {
-        self.0.iter().map(|found| (found.seed, found.wrong))
-    }
-
-    /// Which signals ejected it, and how often.
-    pub(crate) fn signals(&self) -> String {
-        let mut counts = BTreeMap::new();
-        for found in &self.0 {
-            *counts.entry(found.signal.as_str()).or_insert(0) += 1;
-        }
-        let parts: Vec<String> = counts.iter().map(|(signal, count)| format!("{signal} {count}")).collect();
-        parts.join(", ")
-    }
+    let parts: Vec<String> = counts.iter().map(|(signal, count)| format!("{signal} {count}")).collect();
+    parts.join(", ")
 }
 
 /// Seconds, or never.

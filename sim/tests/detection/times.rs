@@ -13,9 +13,10 @@
 
 use crate::Section;
 use crate::bed::{TICK, WORKERS, engine, envoy_tuned, fault, find, onset, pool};
-use crate::claim::{Claim, Times, seconds};
+use crate::claim::{Claim, seconds, signals};
 use crate::common::Effort;
 use plimsoll_engine::Strategy;
+use plimsoll_sim::trial::Times;
 use plimsoll_sim::{FaultKind, Scenario, Shape, Subject};
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ fn claim(name: String, case: &Case, tick: Duration, times: &Times) -> Claim {
         limits.iter().filter_map(|(name, _, limit)| Some(format!("{name} ≤ {} s", (*limit)?))).collect();
     let holds = limits.iter().all(|(_, got, limit)| limit.is_none_or(|limit| *got <= limit));
     let slowest = if holds { String::new() } else { format!("slowest with seed {}; ", times.slowest()) };
-    let note = slowest + &times.signals();
+    let note = slowest + &signals(times);
     Claim {
         expected: expected.join(", "),
         holds: (!expected.is_empty()).then_some(holds),

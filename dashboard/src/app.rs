@@ -1,17 +1,15 @@
-//! The page: its signals, its frame, and what follows the browser (clock, colour scheme).
-
-// Leptos' macro writes `pub` items for each component's properties, in modules that are private here.
-#![allow(unreachable_pub)]
+//! The page: its signals, its frame, and what follows the browser (address, clock, colour scheme, keys).
 
 use leptos::prelude::*;
 use plimsoll_snapshot::Pool;
-use wasm_bindgen::{JsCast, closure::Closure};
 
-use crate::components::{Banner, PoolSection, Top, list, when};
+use crate::components::parts::{el, switch};
+use crate::components::{Banner, Help, Overview, PoolPage, Top};
 use crate::freshness::Freshness;
 use crate::history::Metric;
 use crate::model::Model;
-use crate::{palette::Theme, poll};
+use crate::route::{Place, Route};
+use crate::{browser, keys, palette::Theme, poll};
 
 /// The page's signals, handed to every component.
 #[derive(Clone, Copy)]
@@ -27,14 +25,20 @@ pub(crate) struct Page {
     pub(crate) poll_ms: RwSignal<u64>,
     /// How far the page may be trusted.
     pub(crate) freshness: Memo<Freshness>,
-    /// Light or dark.
-    pub(crate) theme: RwSignal<Theme>,
+    /// What the reader wants: `light`, `dark`, or nothing for what the system has.
+    pub(crate) scheme: RwSignal<String>,
+    /// The system is dark.
+    dark: RwSignal<bool>,
+    /// Light or dark, as it is in force.
+    pub(crate) theme: Memo<Theme>,
     /// What the chart shows.
     pub(crate) metric: RwSignal<Metric>,
-    /// Place of the pool whose chart was asked for; see [`Page::charted`].
-    pub(crate) chosen: RwSignal<usize>,
-    /// Place of the endpoint whose line stands out.
-    pub(crate) highlight: RwSignal<Option<usize>>,
+    /// Where the page is.
+    pub(crate) route: RwSignal<Route>,
+    /// The help is open.
+    pub(crate) help: RwSignal<bool>,
+    /// Told when the screen shows another part of the page.
+    pub(crate) scrolled: RwSignal<()>,
 }
 
 impl Page {
@@ -49,28 +53,75 @@ impl Page {
             let now = now.get();
             model.with(|model| model.proxy_now(now)).next_multiple_of(1000)
         });
+        let scheme = RwSignal::new(browser::remembered("scheme").unwrap_or_default());
+        let dark = RwSignal::new(false);
+        let theme = Memo::new(move |_| Theme {
+            dark: match scheme.get().as_str() {
+                "light" => false,
+                "dark" => true,
+                _ => dark.get(),
+            },
+        });
         Page {
             model,
             now,
             proxy_now,
             poll_ms,
             freshness,
-            theme: RwSignal::new(Theme { dark: false }),
+            scheme,
+            dark,
+            theme,
             metric: RwSignal::new(Metric::default()),
-            chosen: RwSignal::new(0),
-            highlight: RwSignal::new(None),
+            route: RwSignal::new(Route::parse(&browser::hash())),
+            help: RwSignal::new(false),
+            scrolled: RwSignal::new(()),
         }
     }
 
-    /// The place of the pool with the chart; the last pool where the chosen one has left the configuration.
-    pub(crate) fn charted(self) -> usize {
-        let pools = self.model.with(|model| model.snapshot.pools.len());
-        self.chosen.get().min(pools.saturating_sub(1))
+    /// The name of the pool whose page this is: the chosen one, or the only one.
+    pub(crate) fn pool_name(self) -> Option<String> {
+        self.route.with(|route| match route.place {
+            Place::Pool => Some(route.pool.clone()),
+            Place::Home => self.model.with(|model| match model.snapshot.pools.as_slice() {
+                [only] => Some(only.name.clone()),
+                _ => None,
+            }),
+            Place::Pools | Place::Lab => None,
+        })
     }
 
-    /// Looks at one pool of the last snapshot.
-    pub(crate) fn with_pool<T>(self, place: usize, look: impl FnOnce(&Model, &Pool) -> T) -> Option<T> {
-        self.model.with(|model| model.pool(place).map(|pool| look(model, pool)))
+    /// Looks at a pool of the last snapshot.
+    pub(crate) fn with_pool<T>(self, name: &str, look: impl FnOnce(&Model, &Pool) -> T) -> Option<T> {
+        self.model.with(|model| model.pool(name).map(|pool| look(model, pool)))
+    }
+
+    /// What is chosen under a key.
+    pub(crate) fn chosen(self, key: &str) -> String {
+        self.route.with(|route| route.get(key).to_owned())
+    }
+
+    /// Light, dark, as the system, in turn; remembered.
+    pub(crate) fn next_scheme(self) {
+        let next = match self.scheme.get_untracked().as_str() {
+            "" => "light",
+            "light" => "dark",
+            _ => "",
+        };
+        browser::remember("scheme", next);
+        self.scheme.set(next.into());
+    }
+
+    /// Goes somewhere; the browser's "back" leads to where it was.
+    pub(crate) fn go(self, route: Route) {
+        browser::push(&route.link());
+        self.route.set(route);
+    }
+
+    /// Chooses something on this page. It is no step for the browser's "back": only pages are.
+    pub(crate) fn choose(self, key: &str, value: &str) {
+        let route = self.route.get_untracked().with(key, value);
+        browser::replace(&route.link());
+        self.route.set(route);
     }
 }
 
@@ -79,44 +130,46 @@ pub fn mount() {
     console_error_panic_hook::set_once();
     mount_to_body(|| {
         let page = Page::new();
-        follow_colour_scheme(page.theme);
+        follow_browser(page);
         wasm_bindgen_futures::spawn_local(poll::run(page));
-        view! { <App page /> }
+        app(page)
     });
 }
 
-fn follow_colour_scheme(theme: RwSignal<Theme>) {
-    let Ok(Some(query)) = window().match_media("(prefers-color-scheme: dark)") else { return };
-    theme.set(Theme { dark: query.matches() });
-    let asked = query.clone();
-    let change = Closure::<dyn Fn()>::new(move || theme.set(Theme { dark: asked.matches() }));
-    query.set_onchange(Some(change.as_ref().unchecked_ref()));
-    // The listener lives as long as the page.
-    change.forget();
+fn follow_browser(page: Page) {
+    page.dark.set(browser::follow_colour_scheme(move |dark| page.dark.set(dark)));
+    Effect::new(move |_| {
+        if let Some(root) = document().document_element() {
+            let _ = root.set_attribute("data-scheme", &page.scheme.get());
+        }
+    });
+    browser::listen("hashchange", move |_| page.route.set(Route::parse(&browser::hash())));
+    for event in ["scroll", "resize"] {
+        browser::listen(event, move |_| page.scrolled.set(()));
+    }
+    browser::listen("keydown", move |event| keys::pressed(page, &event));
+    Effect::new(move |_| {
+        let place = page.pool_name().unwrap_or_else(|| match page.route.with(|route| route.place) {
+            Place::Lab => "Lab".into(),
+            _ => "All pools".into(),
+        });
+        document().set_title(&format!("{place} – Plimsoll"));
+    });
 }
 
-#[component]
-fn App(page: Page) -> impl IntoView {
-    let pools = move || {
-        page.model.with(|model| model.snapshot.pools.iter().map(|pool| pool.name.clone()).enumerate().collect())
-    };
-    let several = Memo::new(move |_| page.model.with(|model| model.snapshot.pools.len() > 1));
-    let nothing = move || page.model.with(|model| !model.is_empty() && model.snapshot.pools.is_empty());
-    let hint = || {
-        view! {
-            <p class="hint">
-                "No pools yet: the proxy answers, but no picker has a configuration in force. "
-                "Look at the picker's configuration and Envoy's log."
-            </p>
-        }
-        .into_any()
-    };
-    view! {
-        <Top page />
-        <Banner page />
-        <main class:old=Signal::derive(move || page.freshness.with(Freshness::is_old))>
-            {list(pools, move |place, name| view! { <PoolSection page place name several /> }.into_any())}
-            {when(nothing, hint)}
-        </main>
+/// Which page it is, by number: a change of anything else leaves the page's elements as they are.
+fn place(page: Page) -> usize {
+    let home = || page.model.with(|model| model.snapshot.pools.len() == 1);
+    match page.route.with(|route| route.place) {
+        Place::Pool => 1,
+        Place::Home if home() => 1,
+        _ => 0,
     }
+}
+
+fn app(page: Page) -> AnyView {
+    let main = el("main", "")
+        .bind("class", move || if page.freshness.with(Freshness::is_old) { "old".into() } else { String::new() })
+        .and(switch(move || place(page), move |place| if place == 1 { PoolPage(page) } else { Overview(page) }));
+    [Top(page), Banner(page), main.view(), Help(page)].into_iter().collect::<Vec<_>>().into_any()
 }

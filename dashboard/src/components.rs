@@ -1,18 +1,23 @@
-//! What the page is made of. Components take signals and render; what they show is worked out elsewhere.
+//! What the page is made of. Components are functions that take signals and give views; what they show is worked out
+//! elsewhere.
 
-// Leptos' macro writes `pub` items for each component's properties, in modules that are private here.
-#![allow(unreachable_pub)]
+#![allow(non_snake_case, reason = "components are written as such")]
 
 mod banner;
 mod chart;
 mod events;
+mod help;
 mod mark;
-mod parts;
+mod overview;
+pub(crate) mod parts;
 mod pool;
 mod row;
+mod table;
 mod top;
+mod why;
 
 pub(crate) use banner::Banner;
-pub(crate) use parts::{list, when};
-pub(crate) use pool::PoolSection;
+pub(crate) use help::Help;
+pub(crate) use overview::Overview;
+pub(crate) use pool::PoolPage;
 pub(crate) use top::Top;

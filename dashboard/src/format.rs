@@ -68,6 +68,12 @@ pub fn score(score: Option<f64>) -> String {
     score.filter(|s| s.is_finite()).map_or(NONE.into(), |s| format!("{s:.2}"))
 }
 
+/// A weight in force: `3`, `0.75`.
+pub fn weight(weight: f64) -> String {
+    let text = format!("{:.2}", if weight.is_finite() { weight.max(0.0) } else { 0.0 });
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A count, its digits in groups of three: `10 412`.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();

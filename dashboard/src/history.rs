@@ -203,6 +203,11 @@ impl History {
         }
     }
 
+    /// There have been two snapshots: what happened between them is known.
+    pub fn is_followed(&self) -> bool {
+        self.pools.values().any(|past| past.steered.samples.len() > 1)
+    }
+
     /// One pool's past.
     pub fn pool(&self, name: &str) -> Option<&PoolHistory> {
         self.pools.get(name)

@@ -6,22 +6,34 @@
 //! [`format`](mod@format) put everything into words, [`chart`] draws to any plotters backend. The modules that
 //! exist only in a browser poll, hold signals, and render.
 
+pub mod alerts;
 pub mod chart;
 pub mod events;
 pub mod format;
 pub mod freshness;
 pub mod history;
 pub mod model;
+pub mod overview;
 pub mod palette;
+pub mod read;
 pub mod reason;
+pub mod route;
 pub mod rows;
 pub mod series;
+pub mod state;
+pub mod strip;
+pub mod table;
 pub mod ticks;
+pub mod why;
 
 #[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]
+mod browser;
+#[cfg(target_arch = "wasm32")]
 mod components;
+#[cfg(target_arch = "wasm32")]
+mod keys;
 #[cfg(target_arch = "wasm32")]
 mod poll;
 

@@ -3,13 +3,13 @@
 //! Old data stays when polls fail, and its ages keep growing: the proxy's time is carried on from the last
 //! answer with the browser's monotonic clock, so the two clocks need not agree.
 
-use plimsoll_snapshot::{Events, Pool, Snapshot, VERSION};
-use serde::Deserialize;
+use plimsoll_snapshot::{Pool, Snapshot, VERSION};
 
 use crate::{
     events::EventLog,
     freshness::{Freshness, Link},
     history::History,
+    read,
 };
 
 /// The page's state.
@@ -25,19 +25,13 @@ pub struct Model {
     received_ms: Option<u64>,
 }
 
-#[derive(Deserialize)]
-struct Versioned {
-    version: u32,
-}
-
 impl Model {
     /// Takes the answer to `GET snapshot`, or what went wrong; `now_ms` is the browser's monotonic clock.
     pub fn receive(&mut self, answer: Result<String, String>, now_ms: u64) {
-        let parsed = answer.and_then(|text| match serde_json::from_str::<Versioned>(&text) {
-            // The version is read by itself first: another version may not parse as ours at all.
-            Ok(Versioned { version }) if version != VERSION => Ok(Err(version)),
-            Ok(_) => serde_json::from_str::<Snapshot>(&text).map(Ok).map_err(not_understood),
-            Err(error) => Err(not_understood(error)),
+        let parsed = answer.and_then(|text| match read::document(&text)? {
+            // The version is read by itself first: another version may not read as ours at all.
+            (_, theirs) if theirs != VERSION => Ok(Err(theirs)),
+            (tree, _) => read::snapshot(&tree).map(Ok),
         });
         match parsed {
             Ok(Ok(snapshot)) => {
@@ -56,7 +50,8 @@ impl Model {
     /// Takes the answer to `GET events`. What cannot be read is left for the next poll; the snapshot's poll
     /// is what the link is judged by. True if anything changed.
     pub fn receive_events(&mut self, answer: &str) -> bool {
-        let Ok(events) = serde_json::from_str::<Events>(answer) else { return false };
+        let read = read::document(answer).and_then(|(tree, _)| read::events(&tree));
+        let Ok(events) = read else { return false };
         if events.version != VERSION || events.last_seq == self.events.since() && events.events.is_empty() {
             return false;
         }
@@ -80,14 +75,10 @@ impl Model {
         self.snapshot.at_ms.saturating_add(since)
     }
 
-    /// A pool by its place in the configuration.
-    pub fn pool(&self, index: usize) -> Option<&Pool> {
-        self.snapshot.pools.get(index)
+    /// A pool by its name.
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.snapshot.pools.iter().find(|pool| pool.name == name)
     }
-}
-
-fn not_understood(error: serde_json::Error) -> String {
-    format!("the answer was not understood ({error})")
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::app::Page;
 
 const SNAPSHOT: &str = "/plimsoll/v1/snapshot";
 const EVENTS: &str = "/plimsoll/v1/events?since=";
+/// Names in the browser's traces.
+const ANSWER: &str = "plimsoll:answer";
+const UPDATE: &str = "plimsoll:update";
 const TIMEOUT_MS: u32 = 2_000;
 const VISIBLE_MS: u64 = 1_000;
 const HIDDEN_MS: u64 = 5_000;
@@ -28,8 +31,10 @@ pub(crate) fn now_ms() -> u64 {
 pub(crate) async fn run(page: Page) {
     loop {
         let asked_ms = now_ms();
-        ask(page).await;
-        loop {
+        let pool = page.pool_name();
+        ask(page, pool.as_deref()).await;
+        // A page that shows another pool than it has asked about does not wait.
+        while page.pool_name() == pool {
             let every_ms = if document().hidden() { HIDDEN_MS } else { VISIBLE_MS };
             page.poll_ms.set(every_ms);
             let now_ms = now_ms();
@@ -43,15 +48,45 @@ pub(crate) async fn run(page: Page) {
     }
 }
 
-async fn ask(page: Page) {
-    let answer = get(SNAPSHOT).await;
+/// Asks what the page shows and no more: with thousands of endpoints everything is half a megabyte.
+async fn ask(page: Page, pool: Option<&str>) {
+    let mut answer = get(&snapshot(pool)).await;
+    if pool.is_some() && answer.as_ref().is_err_and(|problem| problem.contains("status 400")) {
+        // A link to a pool that is not there: the page says so, with what there is.
+        answer = get(&snapshot(None)).await;
+    }
+    mark_answer();
     let good = answer.is_ok();
     page.model.update(|model| model.receive(answer, now_ms()));
+    measure_update().await;
     if good {
         let since = page.model.with_untracked(|model| model.events.since());
         if let Ok(answer) = get(&format!("{EVENTS}{since}")).await {
             page.model.maybe_update(|model| model.receive_events(&answer));
         }
+    }
+}
+
+/// The question for a pool with its endpoints and the others without.
+fn snapshot(pool: Option<&str>) -> String {
+    let known = pool.map(|name| web_sys::js_sys::encode_uri_component(name).into());
+    format!("{SNAPSHOT}?endpoints={}", known.unwrap_or_else(|| "none".to_owned()))
+}
+
+/// Leaves a mark for whoever traces the page: an answer has come.
+fn mark_answer() {
+    if let Some(clock) = window().performance() {
+        let _ = clock.mark(ANSWER);
+    }
+}
+
+/// Tells whoever traces the page how long it took from the answer until all that follows from it was done.
+async fn measure_update() {
+    leptos::task::tick().await;
+    if let Some(clock) = window().performance() {
+        let _ = clock.measure_with_start_mark(UPDATE, ANSWER);
+        clock.clear_marks();
+        clock.clear_measures();
     }
 }
 

@@ -6,7 +6,9 @@ use plimsoll_snapshot::{Circuit, CircuitState, Endpoint, Pool, Status, Transitio
 
 use crate::format::{self, Quantity};
 use crate::history::PoolHistory;
+use crate::overview;
 use crate::reason;
+use crate::state::State;
 
 /// One endpoint's cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +16,8 @@ pub struct EndpointRow {
     /// `ip:port`, with the zone where there is one.
     pub place: String,
     /// Told by shape, word and colour.
+    pub state: State,
+    /// The same as in the JSON documents.
     pub status: Status,
     /// 0 to 1.
     pub score: String,
@@ -27,6 +31,8 @@ pub struct EndpointRow {
     pub share_part: f64,
     /// What the effective weights would give, 0 to 1.
     pub due_part: f64,
+    /// Weight in force, and the configured one where it is another: `0.75 of 3`.
+    pub weight: String,
     /// Attempts now under way.
     pub in_flight: String,
     /// Recent finished attempts per second.
@@ -96,6 +102,7 @@ impl EndpointRow {
                 Some(zone) => format!("{} · {zone}", endpoint.address),
                 None => endpoint.address.clone(),
             },
+            state: State::of(endpoint),
             status: endpoint.status,
             score: format::score(endpoint.score),
             circuit: endpoint.circuit.state,
@@ -103,6 +110,7 @@ impl EndpointRow {
             share: format::share(share),
             share_part: share.unwrap_or(0.0),
             due_part: if due.is_finite() { due.clamp(0.0, 1.0) } else { 0.0 },
+            weight: weight(endpoint),
             in_flight: format::grouped(endpoint.in_flight),
             rate: format::rate(recent.map(|delta| delta.rate())),
             failure: format::percent(recent.and_then(|delta| delta.failed())),
@@ -113,6 +121,11 @@ impl EndpointRow {
             change: endpoint.last_transition.as_ref().map(|transition| Change::of(transition, now_ms)),
         }
     }
+}
+
+fn weight(endpoint: &Endpoint) -> String {
+    let (now, configured) = (format::weight(endpoint.effective_weight), endpoint.weight.to_string());
+    if now == configured { now } else { format!("{now} of {configured}") }
 }
 
 fn circuit_next(circuit: &Circuit, now_ms: u64) -> String {
@@ -161,11 +174,7 @@ impl PoolHead {
         let steered = past.and_then(|past| past.steered.recent());
         let refused = steered.map(|delta| delta.failure_rate()).filter(|rate| *rate > 0.0);
         PoolHead {
-            steering: if pool.cluster == pool.name {
-                pool.strategy.clone()
-            } else {
-                format!("{} on cluster {}", pool.strategy, pool.cluster)
-            },
+            steering: overview::steering(pool),
             score: format::score(pool.score),
             rate: format::rate(steered.map(|delta| delta.rate())),
             refused: refused.map(|rate| format::rate(Some(rate))),

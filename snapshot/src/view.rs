@@ -66,6 +66,15 @@ pub struct Pool {
     pub ejected: u32,
     /// How many endpoints may be ejected at once.
     pub max_ejected: u32,
+    /// Endpoints that may get ordinary traffic now.
+    #[serde(default)]
+    pub eligible: u32,
+    /// With fewer eligible than this, ejections are ignored.
+    #[serde(default)]
+    pub panic_below: u32,
+    /// One letter per endpoint.
+    #[serde(default)]
+    pub strip: String,
     /// Percentiles over all endpoints, of the last 5 to 10 s.
     pub latency_ms: Option<LatencyMs>,
     /// In the order of the configuration.

@@ -5,7 +5,7 @@
 
 use leptos::prelude::*;
 
-use super::parts::{when, words};
+use super::parts::{el, when, words};
 use crate::app::Page;
 use crate::format;
 use crate::freshness::{Freshness, Stale};
@@ -56,8 +56,7 @@ fn notice(freshness: &Freshness) -> Option<Notice> {
     }
 }
 
-#[component]
-pub(crate) fn Banner(page: Page) -> impl IntoView {
+pub(crate) fn Banner(page: Page) -> AnyView {
     let part = move |part: fn(&Freshness, Notice) -> String| {
         words(move || {
             page.freshness.with(|freshness| notice(freshness).map(|n| part(freshness, n))).unwrap_or_default()
@@ -73,18 +72,17 @@ pub(crate) fn Banner(page: Page) -> impl IntoView {
         }
     };
     let banner = move || {
-        view! {
-            <div class="banner" data-testid="banner" data-state=part(|freshness, _| freshness.state().into())>
-                <strong>{part(|_, notice| notice.title.into())}</strong>
-                <span class="age" aria-live="off">{words(age)}</span>
-                <span class="advice">{part(|_, notice| notice.text)}</span>
-            </div>
-        }
-        .into_any()
+        el("div", "banner")
+            .test("banner")
+            .bind("data-state", move || page.freshness.with(|freshness| freshness.state().into()))
+            .with(el("strong", "").words(part(|_, notice| notice.title.into())))
+            .with(el("span", "age").set("aria-live", "off").says(age))
+            .with(el("span", "advice").words(part(|_, notice| notice.text)))
+            .view()
     };
-    view! {
-        <div class="notices" role="status" aria-live="polite">
-            {when(move || page.freshness.with(Freshness::is_old), banner)}
-        </div>
-    }
+    el("div", "notices")
+        .set("role", "status")
+        .set("aria-live", "polite")
+        .and(when(move || page.freshness.with(Freshness::is_old), banner))
+        .view()
 }

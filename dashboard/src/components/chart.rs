@@ -1,37 +1,37 @@
 //! The chart's panel: the choice of metric, the canvas, and the same in words for who cannot see it.
 
-use leptos::html;
 use leptos::prelude::*;
 use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
+use super::parts::{El, el};
 use crate::app::Page;
+use crate::browser;
 use crate::chart::{self, Plot};
 use crate::series;
 
 /// Drawn at least this fine: plotters counts whole pixels, and half ones make lines smooth.
 const FINEST: f64 = 2.0;
 
-#[component]
-pub(super) fn ChartPanel(page: Page, place: usize) -> impl IntoView {
-    let canvas = NodeRef::<html::Canvas>::new();
+pub(super) fn ChartPanel(page: Page, pool: String) -> AnyView {
+    let own = StoredValue::new(pool);
     let size = RwSignal::new(());
     let resized = window_event_listener(leptos::ev::resize, move |_| size.set(()));
     on_cleanup(move || resized.remove());
     // Once a second is enough: the plot follows the time, not the polls.
     let plot = move || {
         let (now_ms, metric) = (page.proxy_now.get(), page.metric.get());
-        let (highlight, theme) = (page.highlight.get(), page.theme.get());
+        let (chosen, theme) = (page.chosen("endpoint"), page.theme.get());
         page.model.with_untracked(|model| {
-            let pool = model.pool(place)?;
+            let pool = own.with_value(|name| model.pool(name))?;
             let past = model.history.pool(&pool.name);
             let plot = Plot {
                 lines: series::lines(pool, past, &model.events, metric, now_ms),
                 unit: series::unit(metric),
                 span_s: series::span_s(model.history.span_ms(&pool.name)),
-                highlight,
+                highlight: pool.endpoints.iter().position(|endpoint| endpoint.id == chosen),
                 empty: "collecting: no traffic yet",
                 theme,
                 scale: window().device_pixel_ratio().max(FINEST),
@@ -43,37 +43,31 @@ pub(super) fn ChartPanel(page: Page, place: usize) -> impl IntoView {
     let text = RwSignal::new(String::new());
     Effect::new(move |_| {
         size.track();
-        if let (Some(canvas), Some((plot, words))) = (canvas.get(), plot()) {
-            paint(&canvas, &plot);
+        if let Some((plot, words)) = plot() {
+            let canvas = browser::find("canvas[data-testid=chart]").and_then(|canvas| canvas.dyn_into().ok());
+            if let Some(canvas) = canvas {
+                paint(&canvas, &plot);
+            }
             text.set(words);
         }
     });
-    view! {
-        <section class="panel" aria-label="Chart">
-            <div class="bar">
-                <h3>"Per endpoint"</h3>
-                <Metrics page />
-                <p class="legend">"✕ circuit opened  ○ closed"</p>
-            </div>
-            <canvas node_ref=canvas data-testid="chart" role="img" aria-label=text></canvas>
-        </section>
-    }
+    let bar = el("div", "bar")
+        .with(el("h3", "").text("Per endpoint"))
+        .with(metrics(page))
+        .with(el("p", "legend").text("✕ circuit opened  ○ closed"));
+    let canvas = el("canvas", "").test("chart").set("role", "img").bind("aria-label", move || text.get());
+    el("section", "panel").set("aria-label", "Chart").with(bar).with(canvas).view()
 }
 
-#[component]
-fn Metrics(page: Page) -> impl IntoView {
+fn metrics(page: Page) -> El {
     let choices = series::METRICS.map(|(metric, key, name)| {
-        view! { <option value=key selected=Signal::derive(move || page.metric.get() == metric)>{name}</option> }
+        el("option", "").set("value", key).flag("selected", move || page.metric.get() == metric).text(name)
     });
-    view! {
-        <select
-            data-testid="chart-metric"
-            aria-label="What the chart shows"
-            on:change=move |event| page.metric.set(series::metric(&event_target_value(&event)))
-        >
-            {choices.into_iter().collect_view()}
-        </select>
-    }
+    el("select", "")
+        .test("chart-metric")
+        .set("aria-label", "What the chart shows")
+        .on("change", move |event| page.metric.set(series::metric(&browser::typed(&event))))
+        .all(choices)
 }
 
 /// Fits the bitmap to the element and draws.

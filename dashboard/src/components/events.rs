@@ -4,61 +4,74 @@ use leptos::prelude::*;
 use plimsoll_snapshot::Event;
 
 use super::mark::circuit_mark;
-use super::parts::{list, words};
-use super::top::west_minutes;
+use super::parts::{el, list};
 use crate::app::Page;
-use crate::{format, reason};
+use crate::browser::west_minutes;
+use crate::route::Route;
+use crate::{format, reason, why};
 
-#[component]
-pub(super) fn EventList(page: Page, several: Memo<bool>) -> impl IntoView {
+/// Of one pool, or of all.
+pub(super) fn EventList(page: Page, pool: Option<String>) -> AnyView {
+    let own = StoredValue::new(pool);
+    let fits = move |event: &Event| own.with_value(|pool| pool.as_ref().is_none_or(|pool| *pool == event.pool));
     // Sequence number and time name an event; a proxy that restarted counts from one again.
     let events = move || {
         let name = |event: &Event| (event.seq as usize, event.transition.at_ms.to_string());
-        page.model.with(|model| model.events.newest_first().map(name).collect())
+        page.model.with(|model| model.events.newest_first().filter(|event| fits(event)).map(name).collect())
     };
-    let one = move |seq, _| {
+    let one = move |seq, _: String| {
         let event = page
             .model
             .with_untracked(|model| model.events.newest_first().find(|event| event.seq == seq as u64).cloned());
-        event.map_or_else(|| ().into_any(), |event| item(event, several))
+        event.map_or_else(|| ().into_any(), |event| item(page, event, own.with_value(Option::is_none)))
     };
-    let note = words(move || {
-        page.model.with(|model| match (model.events.newest_first().next(), model.events.missed()) {
-            (None, 0) => "Nothing yet: every circuit is as it started.".into(),
+    let note = move || {
+        let any = page.model.with(|model| model.events.newest_first().any(fits));
+        match (any, page.model.with(|model| model.events.missed())) {
+            (false, 0) => "Nothing yet: every circuit is as it started.".into(),
             (_, 0) => String::new(),
             (_, n) => format!("{} older events are no longer in the proxy's log.", format::grouped(n)),
-        })
-    });
-    view! {
-        <section class="panel" aria-label="Events">
-            <h3>"Events"</h3>
-            <div class="scroll" tabindex="0" role="region" aria-label="Event list">
-                <ol class="events" data-testid="events">{list(events, one)}</ol>
-                <p class="hint">{note}</p>
-            </div>
-        </section>
-    }
+        }
+    };
+    let scroll = el("div", "scroll")
+        .set("tabindex", "0")
+        .set("role", "region")
+        .set("aria-label", "Event list")
+        .with(el("ol", "events").test("events").and(list(events, one)))
+        .with(el("p", "hint").says(note));
+    el("section", "panel").set("aria-label", "Events").with(el("h3", "").text("Events")).with(scroll).view()
 }
 
-fn item(event: Event, several: Memo<bool>) -> AnyView {
+fn item(page: Page, event: Event, with_pool: bool) -> AnyView {
     let transition = event.transition;
-    let pool = event.pool;
-    let pool = words(move || if several.get() { format!("{pool} / ") } else { String::new() });
     let to = transition.to;
-    let what = format!("{} → {}", format::circuit(transition.from), format::circuit(to));
-    let traces = transition.reason.trace_ids.join(" ");
-    view! {
-        <li data-testid="event" data-seq=event.seq.to_string() data-to=format::circuit_key(to) title=traces>
-            <time>{format::clock(transition.at_ms, west_minutes())}</time>
-            {circuit_mark(move || Some(to))}
-            <div>
-                <span class="id" title=event.address>{pool}{event.endpoint}</span>
-                " "
-                <span class="what">{what}</span>
-                " "
-                <span class="why">{reason::sentence(&transition.reason)}</span>
-            </div>
-        </li>
-    }
-    .into_any()
+    let whose = match (with_pool, event.endpoint.as_str()) {
+        (true, "") => format!("{} (pool)", event.pool),
+        (true, endpoint) => format!("{} / {endpoint}", event.pool),
+        (false, "") => "the pool".into(),
+        (false, endpoint) => endpoint.to_owned(),
+    };
+    let (pool, endpoint) = (event.pool.clone(), event.endpoint.clone());
+    let show = move |_| {
+        if with_pool {
+            page.go(Route::pool(&pool).with("endpoint", &endpoint));
+        } else {
+            page.choose("endpoint", &endpoint);
+        }
+    };
+    let text = el("div", "")
+        .with(el("button", "id").set("title", event.address).text(whose).on("click", show))
+        .text(" ")
+        .with(el("span", "what").text(why::change(&transition)))
+        .text(" ")
+        .with(el("span", "why").text(reason::sentence(&transition.reason)));
+    el("li", "")
+        .test("event")
+        .set("data-seq", event.seq.to_string())
+        .set("data-to", format::circuit_key(to))
+        .set("title", transition.reason.trace_ids.join(" "))
+        .with(el("time", "").text(format::clock(transition.at_ms, west_minutes())))
+        .with(circuit_mark(to))
+        .with(text)
+        .view()
 }

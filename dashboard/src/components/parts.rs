@@ -1,7 +1,15 @@
-//! What every component is put together from. Each takes boxed closures and gives one type: Leptos compiles
-//! every distinct closure and view anew, and that was more than half of the program that travels.
+//! What every component is put together from: elements, text, lists, conditions.
+//!
+//! There is one type of element, one of attribute and one of list. Leptos' `view!` gives every element a type of its own,
+//! and compiles building, changing and removing it anew for each: that was more than half of the program that travels.
 
+use leptos::ev;
 use leptos::prelude::*;
+use leptos::tachys::html::attribute::any_attribute::{AnyAttribute, IntoAnyAttribute};
+use leptos::tachys::html::attribute::custom::custom_attribute;
+use leptos::tachys::html::element::{custom, inner_html};
+use leptos::tachys::html::event::on;
+use web_sys::Event;
 
 /// Text that follows what it is made of.
 pub(crate) type Words = Signal<String>;
@@ -9,6 +17,100 @@ pub(crate) type Words = Signal<String>;
 /// Text from a closure.
 pub(crate) fn words(text: impl Fn() -> String + Send + Sync + 'static) -> Words {
     Signal::derive(text)
+}
+
+/// An element that is being put together.
+pub(crate) struct El {
+    tag: &'static str,
+    attributes: Vec<AnyAttribute>,
+    children: Vec<AnyView>,
+}
+
+/// An element with a class; no class where it is empty.
+pub(crate) fn el(tag: &'static str, class: &'static str) -> El {
+    let element = El { tag, attributes: Vec::new(), children: Vec::new() };
+    if class.is_empty() { element } else { element.set("class", class) }
+}
+
+impl El {
+    /// An attribute that stays.
+    pub(crate) fn set(self, name: &'static str, value: impl Into<String>) -> El {
+        self.attribute(name, Signal::stored(Some(value.into())))
+    }
+
+    /// An attribute that follows what it is made of.
+    pub(crate) fn bind(self, name: &'static str, value: impl Fn() -> String + Send + Sync + 'static) -> El {
+        self.attribute(name, Signal::derive(move || Some(value())))
+    }
+
+    /// An attribute without a value that is there while a condition holds.
+    pub(crate) fn flag(self, name: &'static str, holds: impl Fn() -> bool + Send + Sync + 'static) -> El {
+        self.attribute(name, Signal::derive(move || holds().then(String::new)))
+    }
+
+    fn attribute(mut self, name: &'static str, value: Signal<Option<String>>) -> El {
+        self.attributes.push(custom_attribute(name, value).into_any_attr());
+        self
+    }
+
+    /// What an event does.
+    pub(crate) fn on(mut self, event: &'static str, act: impl FnMut(Event) + 'static) -> El {
+        let act: Box<dyn FnMut(Event)> = Box::new(act);
+        self.attributes.push(on(ev::Custom::<Event>::new(event), act).into_any_attr());
+        self
+    }
+
+    /// The hook by which tests find the element.
+    pub(crate) fn test(self, name: &'static str) -> El {
+        self.set("data-testid", name)
+    }
+
+    /// Text that stays.
+    pub(crate) fn text(mut self, text: impl Into<String>) -> El {
+        self.children.push(text.into().into_any());
+        self
+    }
+
+    /// Text that follows what it is made of.
+    pub(crate) fn words(mut self, text: Words) -> El {
+        self.children.push(text.into_any());
+        self
+    }
+
+    /// Text from a closure.
+    pub(crate) fn says(self, text: impl Fn() -> String + Send + Sync + 'static) -> El {
+        self.words(words(text))
+    }
+
+    /// A drawing: SVG text of our own, never anything that came from outside.
+    pub(crate) fn drawing(mut self, svg: Words) -> El {
+        self.attributes.push(inner_html(svg).into_any_attr());
+        self
+    }
+
+    /// An element inside.
+    pub(crate) fn with(self, child: El) -> El {
+        self.and(child.view())
+    }
+
+    /// Whatever inside.
+    pub(crate) fn and(mut self, child: AnyView) -> El {
+        self.children.push(child);
+        self
+    }
+
+    /// Elements inside.
+    pub(crate) fn all(mut self, children: impl IntoIterator<Item = El>) -> El {
+        self.children.extend(children.into_iter().map(El::view));
+        self
+    }
+
+    /// The finished element.
+    pub(crate) fn view(self) -> AnyView {
+        // A tag is static, so that the element's type is always the same.
+        let element = custom(self.tag).child(self.children);
+        element.add_any_attr(self.attributes).into_any()
+    }
 }
 
 /// One view per item, kept as long as the item stays; an item is a number and a name.
@@ -24,7 +126,8 @@ type Item = Box<dyn Fn(usize, String) -> AnyView + Send + Sync>;
 fn boxed_list(items: Signal<Vec<(usize, String)>>, item: StoredValue<Item>) -> AnyView {
     let items = Memo::new(move |_| items.get());
     let one = move |(number, name)| item.with_value(|item| item(number, name));
-    view! { <For each=move || items.get() key=Clone::clone children=one /> }.into_any()
+    let each = ForProps::builder().each(move || items.get()).key(Clone::clone).children(one).build();
+    For(each).into_any()
 }
 
 /// A view that is there while a condition holds.
@@ -32,10 +135,19 @@ pub(crate) fn when(
     condition: impl Fn() -> bool + Send + Sync + 'static,
     view: impl Fn() -> AnyView + Send + Sync + 'static,
 ) -> AnyView {
-    boxed_when(Signal::derive(condition), Box::new(view))
+    let condition = Memo::new(move |_| condition());
+    switch(move || usize::from(condition.get()), move |holds| if holds == 1 { view() } else { ().into_any() })
 }
 
-fn boxed_when(condition: Signal<bool>, view: Box<dyn Fn() -> AnyView + Send + Sync>) -> AnyView {
-    let condition = Memo::new(move |_| condition.get());
-    (move || condition.get().then(&view)).into_any()
+/// One of several views, made anew when the choice changes.
+pub(crate) fn switch(
+    choice: impl Fn() -> usize + Send + Sync + 'static,
+    view: impl Fn(usize) -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    boxed_switch(Signal::derive(choice), Box::new(view))
+}
+
+fn boxed_switch(choice: Signal<usize>, view: Box<dyn Fn(usize) -> AnyView + Send + Sync>) -> AnyView {
+    let choice = Memo::new(move |_| choice.get());
+    (move || view(choice.get())).into_any()
 }

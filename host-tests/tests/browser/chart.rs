@@ -44,7 +44,7 @@ async fn the_keyboard_reaches_the_metric_and_the_rows() -> Result<()> {
     tab_to(&stage, "order-3").await?;
     stage.browser.press(Key::Enter).await?;
     let pressed = r#"return [...document.querySelectorAll('[data-testid="endpoint-row"]')]
-        .filter(row => row.querySelector('[aria-pressed="true"]')).map(row => row.dataset.endpoint);"#;
+        .filter(row => row.querySelector('[aria-expanded="true"]')).map(row => row.dataset.endpoint);"#;
     let marked = async || stage.browser.run::<Vec<String>>(pressed, vec![]).await;
     until("the line of order-3 to stand out", SOON, marked, |rows| rows == &["order-3"]).await?;
     stage.finish().await

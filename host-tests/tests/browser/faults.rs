@@ -21,7 +21,7 @@ async fn a_failing_endpoint_is_shown_as_ejected_and_later_as_back() -> Result<()
 
     stage.upstreams[1].set(Behaviour::Failing { status: 503, fraction: 1.0 }).await?;
     let row = async || stage.row("order-2").await;
-    let out = |row: &Row| row.is("unhealthy") && row.data_circuit == "open";
+    let out = |row: &Row| row.is("ejected") && row.data_circuit == "open";
     let ejected = until("order-2 to be ejected", SOON, row, out).await?;
     assert!(ejected.circuit.starts_with("open"), "{ejected:?}");
     for word in ["closed → open", "5xx answer", "others then"] {

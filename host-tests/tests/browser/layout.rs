@@ -67,7 +67,7 @@ async fn the_page_fits_every_screen_by_day_and_by_night() -> Result<()> {
     let stage = Stage::start(json!({"circuit": {"open_for": "60s"}})).await?;
     stage.upstreams[3].set(Behaviour::Refusing).await?;
     let row = async || stage.row("order-4").await;
-    until("order-4 to be ejected", SOON, row, |row| row.is("unhealthy")).await?;
+    until("order-4 to be ejected", SOON, row, |row| row.is("ejected")).await?;
     until("its event", SOON, async || stage.events().await, |events| !events.is_empty()).await?;
     for scheme in ["light", "dark"] {
         stage.browser.colour_scheme(scheme).await?;

@@ -58,7 +58,7 @@ const LISTEN: &str = r#"
     window.change = text => text;
     window.fetch = async (...question) => {
         const answer = await ask(...question);
-        if (!String(question[0]).endsWith("/snapshot")) return answer;
+        if (!String(question[0]).includes("/v1/snapshot")) return answer;
         const text = window.change(await answer.text());
         window.heard.push(text);
         return new Response(text, { status: answer.status });
@@ -86,9 +86,9 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The status is this word, for programs and for people.
-    pub(crate) fn is(&self, status: &str) -> bool {
-        self.data_status == status && self.status == status
+    /// The state is this word.
+    pub(crate) fn is(&self, state: &str) -> bool {
+        self.status == state
     }
 }
 

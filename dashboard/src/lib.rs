@@ -13,6 +13,7 @@ pub mod freshness;
 pub mod history;
 pub mod model;
 pub mod palette;
+pub mod past;
 pub mod reason;
 pub mod rows;
 pub mod series;

@@ -1,264 +1,228 @@
-//! The chart: one line per endpoint over time, labelled at its right end.
+//! Charts of one pool over time: what is drawn, and the same in words and numbers.
 //!
-//! [`draw`] takes plain data and any plotters drawing area: a canvas in the browser, SVG in tests. Axes and
-//! grid are drawn here and not by plotters' mesh, for round marks, quiet ink and half the code in the .wasm.
-//! Labels that would lie on each other are moved apart; those that find no room are left to the table, whose
-//! rows carry the same marks. Circuits that opened or closed are marked on the time axis with a shape each.
+//! A [`Chart`] is plain data, put together by [`Chart::new`] from the [`Past`](crate::past::Past) and a [`Look`], which
+//! says which time, which colours, and what stands out. [`Chart::shapes`] works it out into a list of [`Shape`]s, which
+//! [`paint`] draws to any plotters backend: a canvas in the page, SVG in tests and exports. Every chart of a pool has
+//! the same time axis at the same place, so that a moment is below itself. Axes and grid are drawn here and not by
+//! plotters' mesh, for round marks, quiet ink and half the code in the .wasm. What nobody recorded is grey and empty.
 
-use plotters::coord::Shift;
-use plotters::element::DashedPathElement;
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use crate::palette::{Rgb, Theme};
 
-use crate::palette::{self, Rgb, Theme};
-use crate::ticks::{self, Scale};
-
+mod axis;
+mod bands;
+mod before;
+mod data;
+mod export;
+mod frame;
+mod heat;
 mod labels;
+mod lines;
+mod marks;
+mod reading;
+mod shape;
+mod stack;
+mod thin;
+mod window;
+mod words;
 
-/// One endpoint's line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Line {
-    /// Endpoint's identifier.
-    pub label: String,
-    /// Place in the table: gives colour and dash.
-    pub place: usize,
-    /// Seconds before now and value, oldest first; `None` breaks the line.
-    pub points: Vec<(f64, Option<f64>)>,
-    /// Seconds before now at which the circuit opened (`true`) or closed (`false`).
-    pub circuit: Vec<(f64, bool)>,
+pub use axis::Axis;
+pub use before::{Line, Plot, draw};
+pub use marks::{Mark, Turn, nearest};
+pub use reading::{Reading, Value};
+pub use shape::{Align, Fine, Ink, Place, Shape, paint};
+pub use window::{LONGEST_MS, Limits, SHORTEST_MS, Window};
+
+/// What a chart shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Attempts per second, endpoints upon each other.
+    #[default]
+    Traffic,
+    /// The pool's percentiles.
+    Latency,
+    /// Every endpoint's median.
+    EndpointP50,
+    /// Every endpoint's 99th percentile.
+    EndpointP99,
+    /// Every endpoint's median as colour.
+    HeatP50,
+    /// Every endpoint's 99th percentile as colour.
+    HeatP99,
+    /// Failures per second, kinds upon each other, and slow answers.
+    Failures,
+    /// Every endpoint's health score and the pool's.
+    Scores,
+    /// What every circuit let pass, and what its endpoint was allowed to do.
+    Circuits,
 }
 
-impl Line {
-    /// The newest value and when it was, if there is one.
-    pub fn last(&self) -> Option<(f64, f64)> {
-        self.points.iter().rev().find_map(|&(before_s, value)| Some((before_s, value.filter(|v| v.is_finite())?)))
+/// How a chart is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Stack,
+    Lines,
+    Heat,
+    Bands,
+}
+
+impl Kind {
+    /// All kinds, each with its key in links and its name for people.
+    pub const ALL: [(Kind, &'static str, &'static str); 9] = [
+        (Kind::Traffic, "traffic", "Traffic by endpoint"),
+        (Kind::Latency, "latency", "Latency percentiles"),
+        (Kind::EndpointP50, "p50", "Latency by endpoint, p50"),
+        (Kind::EndpointP99, "p99", "Latency by endpoint, p99"),
+        (Kind::HeatP50, "heat-p50", "Latency map, p50"),
+        (Kind::HeatP99, "heat", "Latency map, p99"),
+        (Kind::Failures, "failures", "Failures by kind"),
+        (Kind::Scores, "scores", "Health scores"),
+        (Kind::Circuits, "circuits", "Circuit states"),
+    ];
+
+    /// The kind with this key.
+    pub fn of(key: &str) -> Option<Kind> {
+        Kind::ALL.iter().find(|(_, known, _)| *known == key).map(|(kind, ..)| *kind)
     }
 
-    /// Unbroken runs of points.
-    fn runs(&self) -> impl Iterator<Item = Vec<(f64, f64)>> {
-        let runs = self.points.split(|(_, value)| !value.is_some_and(f64::is_finite));
-        runs.filter(|run| !run.is_empty())
-            .map(|run| run.iter().map(|&(before_s, value)| (before_s, value.unwrap_or(0.0).max(0.0))).collect())
+    /// Its key in links.
+    pub fn key(self) -> &'static str {
+        Kind::ALL[self as usize].1
     }
+
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        Kind::ALL[self as usize].2
+    }
+
+    /// Unit of its values; empty where they have none.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Kind::Traffic | Kind::Failures => "/s",
+            Kind::Scores | Kind::Circuits => "",
+            _ => "ms",
+        }
+    }
+
+    fn form(self) -> Form {
+        match self {
+            Kind::Traffic | Kind::Failures => Form::Stack,
+            Kind::HeatP50 | Kind::HeatP99 => Form::Heat,
+            Kind::Circuits => Form::Bands,
+            _ => Form::Lines,
+        }
+    }
+
+    /// Said where there are points, but nothing in them to draw.
+    fn nothing(self) -> &'static str {
+        match self {
+            Kind::Traffic => "no traffic",
+            Kind::Failures => "no failures and no slow answers",
+            Kind::Scores => "too few samples for scores",
+            Kind::Circuits => "no endpoints",
+            _ => "no answers to measure",
+        }
+    }
+}
+
+/// How to look at a pool: the same for all of its charts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// Left end of the time axis, Unix milliseconds.
+    pub from_ms: u64,
+    /// Right end.
+    pub to_ms: u64,
+    /// The right end is now.
+    pub live: bool,
+    /// Minutes that local time is behind UTC, as JavaScript's `getTimezoneOffset` says.
+    pub west_minutes: i64,
+    /// Colours.
+    pub theme: Theme,
+    /// The endpoint that stands out, by its place in the table; the others step back.
+    pub highlight: Option<usize>,
+    /// Where the reader points, Unix milliseconds.
+    pub cursor_ms: Option<u64>,
+    /// Number of the event that was chosen.
+    pub selected: Option<u64>,
+    /// Events.
+    pub marks: Vec<Mark>,
+}
+
+/// One line, area or row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Endpoint's identifier, percentile, or kind of failure.
+    pub name: String,
+    /// An endpoint's place in the table.
+    pub place: Option<usize>,
+    /// Its colour.
+    pub color: Rgb,
+    /// Its line is dashed.
+    pub dashed: bool,
+    /// It is drawn as a line where the others are a stack.
+    pub over: bool,
+    /// A value for each of [`Chart::spans`]; not a number where none is known. Of circuits: a code.
+    pub values: Vec<f32>,
 }
 
 /// Everything that is drawn.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plot {
+pub struct Chart {
+    /// What it shows.
+    pub kind: Kind,
+    /// Pool's name.
+    pub pool: String,
+    /// Begin and end of every point, Unix milliseconds, oldest first. Between an end and another begin nothing was
+    /// recorded.
+    pub spans: Vec<(u64, u64)>,
     /// In the order of the table.
-    pub lines: Vec<Line>,
-    /// Unit of the values, as the axis shows it.
-    pub unit: &'static str,
-    /// The time axis goes back this far, seconds.
-    pub span_s: f64,
-    /// The line to stand out, by place; the others step back.
-    pub highlight: Option<usize>,
-    /// Said in place of lines when there are none.
-    pub empty: &'static str,
-    /// Colours.
-    pub theme: Theme,
-    /// Pixels of the drawing area per pixel of the page.
-    pub scale: f64,
+    pub series: Vec<Series>,
+    /// Room for names at the right, pixels: that of the pool's longest, so that all its charts have the same axis.
+    room: f64,
+    /// How it is looked at.
+    pub look: Look,
 }
 
-/// As in style.css.
-const FONT: &str = "Inter, system-ui, sans-serif";
-const TEXT: f64 = 11.5;
-const LEFT: f64 = 58.0;
-const TOP: f64 = 10.0;
-const BOTTOM: f64 = 24.0;
-/// Below this width there is no room for labels at the lines' ends.
-const LABELS_FROM: f64 = 520.0;
-/// Lines that end within this many seconds of the newest end are named; the others have stopped.
-const ENDS_TOGETHER_S: f64 = 4.0;
+impl Chart {
+    /// The chart as shapes, for an area of so many pixels of the page.
+    pub fn shapes(&self, width: f64, height: f64) -> Vec<Shape> {
+        let frame = frame::Frame::new(self, width, height);
+        let mut list = Vec::new();
+        frame.unrecorded(self, &mut list);
+        frame.time_grid(self, &mut list);
+        let drawn = match self.kind.form() {
+            Form::Stack => stack::draw(self, &frame, &mut list),
+            Form::Lines => lines::draw(self, &frame, &mut list),
+            Form::Heat => heat::draw(self, &frame, &mut list),
+            Form::Bands => bands::draw(self, &frame, &mut list),
+        };
+        if !drawn {
+            frame.say(self, if self.spans.is_empty() { "nothing recorded" } else { self.kind.nothing() }, &mut list);
+        }
+        marks::draw(self, &frame, &mut list);
+        frame.times(self, &mut list);
+        list
+    }
 
-/// Where the data lies on the drawing area, in pixels.
-struct Frame {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    span_s: f64,
-    values: Scale,
-    pixel: f64,
-}
+    /// The time axis that [`Chart::shapes`] draws at this width.
+    pub fn axis(&self, width: f64) -> Axis {
+        frame::Frame::new(self, width, 200.0).axis
+    }
 
-impl Frame {
-    fn new(plot: &Plot, (width, height): (u32, u32)) -> Frame {
-        let pixel = if plot.scale.is_finite() && plot.scale > 0.0 { plot.scale } else { 1.0 };
-        let (width, height) = (f64::from(width), f64::from(height));
-        let values = plot.lines.iter().flat_map(Line::runs).flatten();
-        let largest = values
-            .filter(|(before_s, _)| *before_s <= plot.span_s)
-            .fold(0.0_f64, |largest, (_, value)| largest.max(value));
-        let label_room = if width >= LABELS_FROM * pixel { 8.0 + labels::room(&plot.lines, TEXT) } else { 12.0 };
-        Frame {
-            left: LEFT * pixel,
-            right: (width - label_room * pixel).max(LEFT * pixel + 1.0),
-            top: TOP * pixel,
-            bottom: (height - BOTTOM * pixel).max(TOP * pixel + 1.0),
-            span_s: plot.span_s.max(1.0),
-            values: Scale::holding(largest),
-            pixel,
+    /// A height at which every row can be read; the other charts do at any.
+    pub fn natural_height(&self) -> Option<f64> {
+        matches!(self.kind.form(), Form::Heat | Form::Bands).then(|| frame::rows_height(self.series.len()))
+    }
+
+    /// How a series is drawn beside the others.
+    fn ink(&self, series: &Series) -> Ink {
+        let ink = shape::ink(series.color);
+        match (self.look.highlight, series.place) {
+            (Some(chosen), Some(place)) if chosen == place => ink.wide(2.5),
+            (Some(_), Some(_)) => ink.faint(0.25).wide(1.25),
+            (None, Some(place)) if place >= crate::palette::DISTINCT => ink.faint(0.4),
+            _ => ink.wide(1.75),
         }
     }
-
-    fn x(&self, before_s: f64) -> i32 {
-        (self.right - (self.right - self.left) * (before_s / self.span_s)).round() as i32
-    }
-
-    fn y(&self, value: f64) -> i32 {
-        (self.bottom - (self.bottom - self.top) * (value / self.values.top)).round() as i32
-    }
-
-    fn size(&self, page_pixels: f64) -> i32 {
-        (page_pixels * self.pixel).round() as i32
-    }
-}
-
-type Outcome<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
-type Area<B> = DrawingArea<B, Shift>;
-
-/// Draws the whole chart. The area is not cleared first: the paper is the page's.
-pub fn draw<B: DrawingBackend>(area: &Area<B>, plot: &Plot) -> Outcome<B> {
-    let frame = Frame::new(plot, area.dim_in_pixel());
-    axes(area, plot, &frame)?;
-    let (front, back): (Vec<_>, Vec<_>) = plot.lines.iter().partition(|line| plot.highlight == Some(line.place));
-    // The first rows of the table lie on top, and above all the line that was asked for.
-    for line in back.into_iter().rev().chain(front) {
-        let ink = ink(plot, line.place);
-        marks(area, &frame, line, ink)?;
-        path(area, &frame, line, ink)?;
-    }
-    if plot.lines.iter().all(|line| line.last().is_none()) {
-        let middle = ((frame.left + frame.right) / 2.0, (frame.top + frame.bottom) / 2.0);
-        let at = (middle.0 as i32, middle.1 as i32);
-        write(area, &frame, plot.empty, at, plot.theme.quiet(), (HPos::Center, VPos::Center))?;
-    }
-    if frame.right < f64::from(area.dim_in_pixel().0) - 20.0 * frame.pixel {
-        labels(area, plot, &frame)?;
-    }
-    area.present()
-}
-
-/// Colour, opacity and width of a line.
-#[derive(Clone, Copy)]
-struct Ink {
-    color: Rgb,
-    opacity: f64,
-    width: f64,
-}
-
-fn ink(plot: &Plot, place: usize) -> Ink {
-    let color = plot.theme.line(place);
-    match plot.highlight {
-        None if place >= palette::DISTINCT => Ink { color, opacity: 0.35, width: 1.0 },
-        None => Ink { color, opacity: 1.0, width: 1.75 },
-        Some(highlight) if highlight == place => Ink { color, opacity: 1.0, width: 2.5 },
-        Some(_) => Ink { color, opacity: 0.22, width: 1.25 },
-    }
-}
-
-fn style(frame: &Frame, ink: Ink) -> ShapeStyle {
-    let (red, green, blue) = ink.color;
-    let width = (ink.width * frame.pixel).round().max(1.0) as u32;
-    RGBColor(red, green, blue).mix(ink.opacity).stroke_width(width)
-}
-
-fn axes<B: DrawingBackend>(area: &Area<B>, plot: &Plot, frame: &Frame) -> Outcome<B> {
-    let quiet = plot.theme.quiet();
-    let grid = style(frame, Ink { color: plot.theme.grid(), opacity: 1.0, width: 1.0 });
-    let base = style(frame, Ink { color: quiet, opacity: 0.6, width: 1.0 });
-    let (left, right) = (frame.x(frame.span_s), frame.x(0.0));
-    for mark in frame.values.marks() {
-        let y = frame.y(mark);
-        area.draw(&PathElement::new(vec![(left, y), (right, y)], if mark == 0.0 { base } else { grid }))?;
-        let label = if mark == 0.0 { "0".into() } else { format!("{} {}", frame.values.label(mark), plot.unit) };
-        write(area, frame, &label, (left - frame.size(8.0), y), quiet, (HPos::Right, VPos::Center))?;
-    }
-    let step = ticks::time_step(frame.span_s);
-    let count = (frame.span_s / step).floor() as u32;
-    for before_s in (0..=count).map(|index| f64::from(index) * step) {
-        let (x, y) = (frame.x(before_s), frame.y(0.0));
-        area.draw(&PathElement::new(vec![(x, y), (x, y + frame.size(4.0))], base))?;
-        let at = (x, y + frame.size(8.0));
-        write(area, frame, &ticks::time_label(before_s), at, quiet, (HPos::Center, VPos::Top))?;
-    }
-    Ok(())
-}
-
-fn path<B: DrawingBackend>(area: &Area<B>, frame: &Frame, line: &Line, ink: Ink) -> Outcome<B> {
-    let style = style(frame, ink);
-    for run in line.runs() {
-        let run: Vec<_> = run.iter().filter(|(before_s, _)| *before_s <= frame.span_s).collect();
-        let points: Vec<_> = run.iter().map(|(before_s, value)| (frame.x(*before_s), frame.y(*value))).collect();
-        match points.as_slice() {
-            [] => {}
-            [only] => area.draw(&Circle::new(*only, frame.size(2.5), style.filled()))?,
-            _ if palette::dashed(line.place) => {
-                let (dash, space) = (frame.size(5.0), frame.size(3.0));
-                area.draw(&DashedPathElement::new(points, dash, space, style))?;
-            }
-            _ => area.draw(&PathElement::new(points, style))?,
-        }
-    }
-    Ok(())
-}
-
-/// A cross on the axis where the circuit opened, a ring where it closed.
-fn marks<B: DrawingBackend>(area: &Area<B>, frame: &Frame, line: &Line, ink: Ink) -> Outcome<B> {
-    let shape = style(frame, Ink { width: 2.0, ..ink });
-    let trace = style(frame, Ink { width: 1.0, opacity: ink.opacity * 0.3, ..ink });
-    for &(before_s, opened) in line.circuit.iter().filter(|(before_s, _)| (0.0..=frame.span_s).contains(before_s)) {
-        let (x, y, r) = (frame.x(before_s), frame.y(0.0), frame.size(4.0));
-        area.draw(&PathElement::new(vec![(x, y), (x, frame.top as i32)], trace))?;
-        if opened {
-            area.draw(&PathElement::new(vec![(x - r, y - r), (x + r, y + r)], shape))?;
-            area.draw(&PathElement::new(vec![(x - r, y + r), (x + r, y - r)], shape))?;
-        } else {
-            area.draw(&Circle::new((x, y), r, shape))?;
-        }
-    }
-    Ok(())
-}
-
-fn labels<B: DrawingBackend>(area: &Area<B>, plot: &Plot, frame: &Frame) -> Outcome<B> {
-    // A line that ended earlier than the others has no end here to be named at.
-    let newest_s = plot.lines.iter().filter_map(Line::last).fold(f64::INFINITY, |newest, (at, _)| newest.min(at));
-    let ends = plot.lines.iter().filter(|line| line.place < palette::DISTINCT).filter_map(|line| {
-        let (before_s, value) = line.last()?;
-        let ends_here = before_s <= frame.span_s && before_s <= newest_s + ENDS_TOGETHER_S;
-        ends_here.then(|| (line, frame.x(before_s), frame.y(value)))
-    });
-    let mut ends: Vec<_> = ends.collect();
-    ends.sort_by_key(|&(line, _, y)| (y, line.place));
-    let wanted: Vec<_> = ends.iter().map(|&(_, _, y)| y).collect();
-    let bounds = (frame.size(TEXT / 2.0), frame.bottom as i32);
-    let placed = labels::apart(&wanted, frame.size(TEXT + 2.0), bounds);
-    for ((line, x, y), label_y) in ends.into_iter().zip(placed) {
-        let ink = ink(plot, line.place);
-        let opacity = if ink.opacity < 1.0 { 0.35 } else { 1.0 };
-        let label_x = frame.right as i32 + frame.size(14.0);
-        let lead = style(frame, Ink { width: 1.0, opacity: opacity * 0.55, ..ink });
-        area.draw(&PathElement::new(vec![(x + frame.size(2.0), y), (label_x - frame.size(3.0), label_y)], lead))?;
-        let (red, green, blue) = ink.color;
-        let text = (FONT, TEXT * frame.pixel).into_font().color(&RGBColor(red, green, blue).mix(opacity));
-        let text = text.pos(Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new(labels::short(&line.label), (label_x, label_y), text))?;
-    }
-    Ok(())
-}
-
-fn write<B: DrawingBackend>(
-    area: &Area<B>,
-    frame: &Frame,
-    text: &str,
-    at: (i32, i32),
-    (red, green, blue): Rgb,
-    (horizontal, vertical): (HPos, VPos),
-) -> Outcome<B> {
-    let style = (FONT, TEXT * frame.pixel).into_font().color(&RGBColor(red, green, blue));
-    area.draw(&Text::new(text, at, style.pos(Pos::new(horizontal, vertical))))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod history;
 pub mod model;
 pub mod overview;
 pub mod palette;
+pub mod past;
 pub mod read;
 pub mod reason;
 pub mod route;

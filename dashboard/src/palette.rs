@@ -31,6 +31,24 @@ const DARK: [Rgb; 8] = [
     (168, 177, 188),
 ];
 
+/// Dark violet to pale yellow in equal steps of lightness (OKLCH, lightness 0.30 to 0.93, hue 285° to 95°): who sees no
+/// hues still sees the order.
+const RAMP: [Rgb; LEVELS] = [
+    (43, 35, 93),
+    (79, 39, 119),
+    (122, 41, 132),
+    (165, 44, 131),
+    (205, 57, 117),
+    (235, 83, 95),
+    (252, 119, 76),
+    (255, 161, 86),
+    (254, 198, 116),
+    (253, 232, 154),
+];
+
+/// Steps of a heat map.
+pub const LEVELS: usize = 10;
+
 /// Colours for everything in a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
@@ -46,6 +64,42 @@ impl Theme {
         }
         let hues = if self.dark { &DARK } else { &LIGHT };
         hues[index % hues.len()]
+    }
+
+    /// A step of a heat map, from low to high: away from the paper, whatever its colour.
+    pub fn level(self, level: usize) -> Rgb {
+        let level = level.min(LEVELS - 1);
+        RAMP[if self.dark { level } else { LEVELS - 1 - level }]
+    }
+
+    /// What a chart is drawn on, as in style.css.
+    pub fn paper(self) -> Rgb {
+        if self.dark { (20, 27, 34) } else { (255, 255, 255) }
+    }
+
+    /// Text, and what stands for the pool as a whole.
+    pub fn ink(self) -> Rgb {
+        if self.dark { (221, 228, 234) } else { (27, 33, 39) }
+    }
+
+    /// What is as it should be.
+    pub fn good(self) -> Rgb {
+        if self.dark { (76, 195, 138) } else { (28, 127, 86) }
+    }
+
+    /// What needs a look.
+    pub fn warn(self) -> Rgb {
+        if self.dark { (240, 168, 72) } else { (163, 92, 0) }
+    }
+
+    /// What is wrong.
+    pub fn bad(self) -> Rgb {
+        if self.dark { (255, 122, 133) } else { (192, 45, 60) }
+    }
+
+    /// What is on its way.
+    pub fn accent(self) -> Rgb {
+        if self.dark { (95, 184, 203) } else { (31, 122, 140) }
     }
 
     /// Labels of the axes.
@@ -83,20 +137,40 @@ mod tests {
         }
     }
 
-    #[test]
-    fn lines_stand_out_from_the_paper() {
-        // Relative luminance and contrast after WCAG 2.2; 3:1 is its bound for graphics, white its worst light.
+    /// Relative luminance after WCAG 2.2.
+    fn luminance((r, g, b): Rgb) -> f64 {
         let channel = |c: u8| {
             let c = f64::from(c) / 255.0;
             if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
         };
-        let luminance = |(r, g, b): Rgb| 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-        for (dark, paper) in [(false, (255, 255, 255)), (true, (20, 27, 34))] {
-            for index in 0..8 {
-                let (a, b) = (luminance(Theme { dark }.line(index)), luminance(paper));
-                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
-                assert!(contrast >= 2.9, "line {index}, dark {dark}: {contrast:.2}");
+        0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b)
+    }
+
+    fn contrast(one: Rgb, other: Rgb) -> f64 {
+        let (a, b) = (luminance(one), luminance(other));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn lines_and_states_stand_out_from_the_paper() {
+        // 3:1 is WCAG's bound for graphics; white is the worst light paper.
+        for theme in [Theme { dark: false }, Theme { dark: true }] {
+            let lines = (0..8).map(|index| theme.line(index));
+            for colour in lines.chain([theme.good(), theme.warn(), theme.bad(), theme.accent()]) {
+                let contrast = contrast(colour, theme.paper());
+                assert!(contrast >= 2.9, "{colour:?}, {theme:?}: {contrast:.2}");
             }
+            for text in [theme.ink(), theme.quiet()] {
+                assert!(contrast(text, theme.paper()) >= 4.5, "{text:?}, {theme:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_heat_maps_steps_go_away_from_the_paper_and_are_told_apart_without_hues() {
+        for theme in [Theme { dark: false }, Theme { dark: true }] {
+            let away: Vec<f64> = (0..LEVELS).map(|level| contrast(theme.level(level), theme.paper())).collect();
+            assert!(away.windows(2).all(|pair| pair[1] > pair[0] * 1.1), "{theme:?}: {away:?}");
         }
     }
 

@@ -1,23 +1,31 @@
 //! Names at the lines' right ends: how much room they need, and where they go without lying on each other.
 
-use super::Line;
-
+/// Size of all text, pixels of the page.
+pub(super) const TEXT: f64 = 11.0;
 /// Longest label; the table has the whole name.
-const LONGEST: usize = 18;
+pub(super) const LONGEST: usize = 18;
+/// Width of a character, in text sizes: a canvas could measure, an SVG cannot, and both must come out the same.
+const EM: f64 = 0.58;
 
-/// A name that fits.
-pub(super) fn short(name: &str) -> String {
-    if name.chars().count() <= LONGEST {
+/// A name in at most so many characters. The middle is left out: names of one pool differ at their ends.
+pub(super) fn short(name: &str, most: usize) -> String {
+    let count = name.chars().count();
+    if count <= most {
         return name.into();
     }
-    name.chars().take(LONGEST - 1).chain(['…']).collect()
+    let (head, tail) = (most.saturating_sub(1) / 2, most / 2);
+    name.chars().take(head).chain(['…']).chain(name.chars().skip(count - tail)).collect()
 }
 
-/// Width for the widest label and its lead, in pixels of the page, guessed from the number of characters: a
-/// canvas could measure, an SVG cannot, and both must come out the same.
-pub(super) fn room(lines: &[Line], text: f64) -> f64 {
-    let longest = lines.iter().map(|line| line.label.chars().count().min(LONGEST)).max().unwrap_or(0);
-    12.0 + longest as f64 * text * 0.62
+/// Width of a text, pixels of the page.
+pub(super) fn width(text: &str) -> f64 {
+    text.chars().count() as f64 * TEXT * EM
+}
+
+/// Width for the widest of some names and its lead.
+pub(super) fn room<'a>(names: impl Iterator<Item = &'a str>) -> f64 {
+    let longest = names.map(|name| name.chars().count().min(LONGEST)).max().unwrap_or(0);
+    14.0 + longest as f64 * TEXT * EM
 }
 
 /// Places for labels that want to be at `wanted` (rising), at least `gap` apart and within `bounds` where that
@@ -62,8 +70,9 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut_between_characters() {
-        assert_eq!(short("größer-als-die-Beschriftung"), "größer-als-die-Be…");
-        assert_eq!(short("order-1"), "order-1");
+    fn long_names_lose_their_middle_between_characters() {
+        assert_eq!(short("größer-als-die-Beschriftung-17", 16), "größer-…ftung-17");
+        assert_eq!(short("order-1", 18), "order-1");
+        assert_eq!((short("order-1", 3), short("order-1", 0)), ("o…1".into(), "…".into()));
     }
 }

@@ -3,19 +3,22 @@
 use leptos::prelude::*;
 use plimsoll_snapshot::Pool;
 
+use crate::chart::{Limits, Window};
 use crate::components::parts::{el, switch};
 use crate::components::{Banner, Help, Overview, PoolPage, Top};
 use crate::freshness::Freshness;
-use crate::history::Metric;
 use crate::model::Model;
+use crate::past::Past;
 use crate::route::{Place, Route};
 use crate::{browser, keys, palette::Theme, poll};
 
 /// The page's signals, handed to every component.
 #[derive(Clone, Copy)]
 pub(crate) struct Page {
-    /// Everything the polls brought.
+    /// Everything the polls brought, but for the past.
     pub(crate) model: RwSignal<Model>,
+    /// What the proxy remembers, for the charts.
+    pub(crate) past: RwSignal<Past>,
     /// The browser's monotonic clock.
     pub(crate) now: RwSignal<u64>,
     /// The proxy's time now, Unix milliseconds, rounded up to seconds: ages need no more, and a thousand rows
@@ -31,8 +34,6 @@ pub(crate) struct Page {
     dark: RwSignal<bool>,
     /// Light or dark, as it is in force.
     pub(crate) theme: Memo<Theme>,
-    /// What the chart shows.
-    pub(crate) metric: RwSignal<Metric>,
     /// Where the page is.
     pub(crate) route: RwSignal<Route>,
     /// The help is open.
@@ -64,6 +65,7 @@ impl Page {
         });
         Page {
             model,
+            past: RwSignal::new(Past::default()),
             now,
             proxy_now,
             poll_ms,
@@ -71,7 +73,6 @@ impl Page {
             scheme,
             dark,
             theme,
-            metric: RwSignal::new(Metric::default()),
             route: RwSignal::new(Route::parse(&browser::hash())),
             help: RwSignal::new(false),
             scrolled: RwSignal::new(()),
@@ -119,9 +120,39 @@ impl Page {
 
     /// Chooses something on this page. It is no step for the browser's "back": only pages are.
     pub(crate) fn choose(self, key: &str, value: &str) {
-        let route = self.route.get_untracked().with(key, value);
+        self.choose_all(&[(key, value)]);
+    }
+
+    /// Chooses several things at once.
+    pub(crate) fn choose_all(self, choices: &[(&str, &str)]) {
+        let mut route = self.route.get_untracked();
+        for (key, value) in choices {
+            route = route.with(key, value);
+        }
         browser::replace(&route.link());
         self.route.set(route);
+    }
+
+    /// Jumps to an event: its endpoint, and its time in the charts.
+    pub(crate) fn choose_event(self, seq: u64) {
+        let found = self.model.with_untracked(|model| model.events.newest_first().find(|event| event.seq == seq).cloned());
+        let Some(event) = found else { return };
+        let route = self.route.get_untracked();
+        let span_ms = route.get("window").parse::<u64>().map_or(600_000, |seconds| seconds.saturating_mul(1000));
+        let window = match route.get("end").parse() {
+            Ok(end_ms) => Window::paused(span_ms, end_ms),
+            Err(_) => Window::live(span_ms),
+        };
+        let limits = Limits { first_ms: 0, now_ms: self.proxy_now.get_untracked() };
+        let end = window.showing(event.transition.at_ms, limits).end_ms().map(|end| end.to_string());
+        let seq = seq.to_string();
+        let choices = [("endpoint", event.endpoint.as_str()), ("event", &seq), ("end", &end.unwrap_or_default())];
+        if self.pool_name().as_ref() == Some(&event.pool) {
+            self.choose_all(&choices);
+        } else {
+            let route = choices.into_iter().fold(Route::pool(&event.pool), |route, (key, value)| route.with(key, value));
+            self.go(route);
+        }
     }
 }
 

@@ -82,6 +82,23 @@ pub(crate) fn focused() -> Option<HtmlElement> {
     document().active_element()?.dyn_into().ok()
 }
 
+/// Whether some of an element is on the screen.
+pub(crate) fn is_on_screen(element: &HtmlElement) -> bool {
+    let place = element.get_bounding_client_rect();
+    let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(0.0);
+    place.width() > 0.0 && place.bottom() > 0.0 && place.top() < height
+}
+
+/// Lets the reader save a text as a file.
+pub(crate) fn save(name: &str, mime: &str, text: &str) {
+    let encoded: String = web_sys::js_sys::encode_uri_component(text).into();
+    if let Ok(link) = document().create_element("a") {
+        let _ = link.set_attribute("href", &format!("data:{mime};charset=utf-8,{encoded}"));
+        let _ = link.set_attribute("download", name);
+        link.unchecked_into::<HtmlElement>().click();
+    }
+}
+
 /// What was typed into the element of an event.
 pub(crate) fn typed(event: &Event) -> String {
     leptos::prelude::event_target_value(event)

@@ -10,7 +10,6 @@ use crate::palette::{Rgb, Theme};
 
 mod axis;
 mod bands;
-mod before;
 mod data;
 mod export;
 mod frame;
@@ -26,7 +25,6 @@ mod window;
 mod words;
 
 pub use axis::Axis;
-pub use before::{Line, Plot, draw};
 pub use marks::{Mark, Turn, nearest};
 pub use reading::{Reading, Value};
 pub use shape::{Align, Fine, Ink, Place, Shape, paint};

@@ -4,7 +4,7 @@
 #![allow(non_snake_case, reason = "components are written as such")]
 
 mod banner;
-mod chart;
+mod charts;
 mod events;
 mod help;
 mod mark;

@@ -20,7 +20,7 @@ pub mod read;
 pub mod reason;
 pub mod route;
 pub mod rows;
-pub mod series;
+pub mod spark;
 pub mod state;
 pub mod strip;
 pub mod table;

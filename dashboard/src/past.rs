@@ -7,8 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_snapshot::VERSION;
-
 mod answer;
 mod follow;
 mod ring;
@@ -72,10 +70,7 @@ impl Past {
     /// # Errors
     /// Says in words why the answer cannot be used; nothing was changed then.
     pub fn merge(&mut self, text: &str) -> Result<bool, String> {
-        let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if answer.version != VERSION {
-            return Err("another version".into());
-        }
+        let answer = Answer::read(text)?;
         let Some(ring) = RINGS.iter().position(|ring| ring.period_ms == answer.resolution_ms) else {
             return Err("an unknown resolution".into());
         };

@@ -11,12 +11,15 @@ use web_sys::{AbortSignal, RequestCache, RequestInit, Response, js_sys};
 
 use crate::app::Page;
 
+const PREFIX: &str = "/plimsoll/v1/";
 const SNAPSHOT: &str = "/plimsoll/v1/snapshot";
 const EVENTS: &str = "/plimsoll/v1/events?since=";
 /// Names in the browser's traces.
 const ANSWER: &str = "plimsoll:answer";
 const UPDATE: &str = "plimsoll:update";
 const TIMEOUT_MS: u32 = 2_000;
+/// Most questions about the past in one poll.
+const QUESTIONS: usize = 6;
 const VISIBLE_MS: u64 = 1_000;
 const HIDDEN_MS: u64 = 5_000;
 /// The loop looks this often whether it is time; a tab that becomes visible is served this soon.
@@ -63,6 +66,22 @@ async fn ask(page: Page, pool: Option<&str>) {
         let since = page.model.with_untracked(|model| model.events.since());
         if let Ok(answer) = get(&format!("{EVENTS}{since}")).await {
             page.model.maybe_update(|model| model.receive_events(&answer));
+        }
+        if let Some(pool) = pool {
+            ask_for_the_past(page, pool).await;
+        }
+    }
+}
+
+/// A few questions at most: what is still missing then is asked for with the next poll.
+async fn ask_for_the_past(page: Page, pool: &str) {
+    for _ in 0..QUESTIONS {
+        let now_ms = page.model.with_untracked(|model| model.proxy_now(now_ms()));
+        let question = page.past.with_untracked(|past| past.question(Some(pool), now_ms));
+        let Some(question) = question else { return };
+        let Ok(answer) = get(&format!("{PREFIX}{question}")).await else { return };
+        if !page.past.try_maybe_update(|past| (past.merge(&answer).unwrap_or(false), true)).unwrap_or(false) {
+            return;
         }
     }
 }

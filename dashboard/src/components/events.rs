@@ -7,7 +7,6 @@ use super::mark::circuit_mark;
 use super::parts::{el, list};
 use crate::app::Page;
 use crate::browser::west_minutes;
-use crate::route::Route;
 use crate::{format, reason, why};
 
 /// Of one pool, or of all.
@@ -51,16 +50,10 @@ fn item(page: Page, event: Event, with_pool: bool) -> AnyView {
         (false, "") => "the pool".into(),
         (false, endpoint) => endpoint.to_owned(),
     };
-    let (pool, endpoint) = (event.pool.clone(), event.endpoint.clone());
-    let show = move |_| {
-        if with_pool {
-            page.go(Route::pool(&pool).with("endpoint", &endpoint));
-        } else {
-            page.choose("endpoint", &endpoint);
-        }
-    };
+    let seq = event.seq;
+    let chosen = move || page.route.with(|route| route.get("event").parse() == Ok(seq));
     let text = el("div", "")
-        .with(el("button", "id").set("title", event.address).text(whose).on("click", show))
+        .with(el("button", "id").set("title", event.address).text(whose).on("click", move |_| page.choose_event(seq)))
         .text(" ")
         .with(el("span", "what").text(why::change(&transition)))
         .text(" ")
@@ -68,6 +61,7 @@ fn item(page: Page, event: Event, with_pool: bool) -> AnyView {
     el("li", "")
         .test("event")
         .set("data-seq", event.seq.to_string())
+        .bind("aria-current", move || chosen().to_string())
         .set("data-to", format::circuit_key(to))
         .set("title", transition.reason.trace_ids.join(" "))
         .with(el("time", "").text(format::clock(transition.at_ms, west_minutes())))

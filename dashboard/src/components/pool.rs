@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::chart::ChartPanel;
+use super::charts::ChartPanel;
 use super::events::EventList;
 use super::parts::{El, el, list, when};
 use super::row::EndpointTable;

@@ -4,17 +4,14 @@
 //! values are: that is a quarter of the code that a type for each would take in the page. Unknown fields are passed
 //! over.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use plimsoll_snapshot::VERSION;
+use serde_json::Value;
 
 use super::ring::{COLUMNS, Column, WORDS};
+use crate::read::{document, number, text};
 
 /// The whole answer.
-#[derive(Deserialize)]
 pub(super) struct Answer {
-    pub(super) version: u32,
     pub(super) at_ms: u64,
     pub(super) resolution_ms: u64,
     pub(super) from_ms: u64,
@@ -38,136 +35,69 @@ pub(super) struct Rows {
 #[derive(Clone, Copy)]
 pub(super) struct Cell(pub(super) f32);
 
-impl<'de> Deserialize<'de> for Cell {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Cell, D::Error> {
-        from.deserialize_any(CellVisitor)
-    }
-}
-
-struct CellVisitor;
-
-impl Visitor<'_> for CellVisitor {
-    type Value = Cell;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell(value as f32))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell(value as f32))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Cell, E> {
-        Ok(Cell(value as f32))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Cell, E> {
-        Ok(Cell(f32::from(u8::from(value))))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Cell, E> {
-        Ok(Cell(WORDS.iter().position(|word| *word == value).map_or(f32::NAN, |code| code as f32)))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
-        Ok(Cell(f32::NAN))
-    }
-}
-
-impl<'de> Deserialize<'de> for Rows {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Rows, D::Error> {
-        from.deserialize_map(RowsVisitor)
-    }
-}
-
-struct RowsVisitor;
-
-impl<'de> Visitor<'de> for RowsVisitor {
-    type Value = Rows;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a pool or an endpoint")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Rows, A::Error> {
-        let mut rows = Rows::default();
-        let mut changes: Vec<(Column, Vec<(usize, Cell)>)> = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "name" | "id" => rows.name = map.next_value()?,
-                "at" => rows.at = map.next_value()?,
-                "endpoints" => rows.endpoints = map.next_value()?,
-                "failures_by" => rows.kinds = map.next_value::<Kinds>()?.0,
-                key => match Column::named(key) {
-                    Some(column) if column.changes() => changes.push((column, map.next_value()?)),
-                    Some(column) => rows.columns[column as usize] = map.next_value()?,
-                    None => _ = map.next_value::<IgnoredAny>()?,
-                },
-            }
+impl Answer {
+    /// From the body of an answer.
+    pub(super) fn read(body: &str) -> Result<Answer, String> {
+        let (tree, version) = document(body)?;
+        if version != VERSION {
+            return Err("another version".into());
         }
-        for (column, changes) in changes {
-            rows.columns[column as usize] = spread(&changes, rows.length());
-        }
-        Ok(rows)
+        let pools = tree["pools"].as_array().ok_or("no pools")?;
+        Ok(Answer {
+            at_ms: number(&tree, "at_ms"),
+            resolution_ms: number(&tree, "resolution_ms"),
+            from_ms: number(&tree, "from_ms"),
+            pools: pools.iter().map(|pool| Rows::read(pool, "name")).collect(),
+        })
     }
 }
 
 impl Rows {
-    /// How many points there are.
-    fn length(&self) -> usize {
-        self.columns.iter().map(Vec::len).max().unwrap_or(0)
+    fn read(tree: &Value, name: &str) -> Rows {
+        let mut rows = Rows { name: text(tree, name), ..Rows::default() };
+        let fields = tree.as_object().into_iter().flatten();
+        for (column, values) in fields.filter_map(|(key, values)| Some((Column::named(key)?, values.as_array()?))) {
+            if !column.changes() {
+                rows.columns[column as usize] = values.iter().map(cell).collect();
+            }
+        }
+        let length = rows.columns.iter().map(Vec::len).max().unwrap_or(0);
+        // What changes seldom is told as changes, for as many points as the others have.
+        let fields = tree.as_object().into_iter().flatten();
+        for (column, changes) in fields.filter_map(|(key, values)| Some((Column::named(key)?, values.as_array()?))) {
+            if column.changes() {
+                rows.columns[column as usize] = spread(changes, length);
+            }
+        }
+        rows.at = tree["at"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        rows.endpoints = tree["endpoints"].as_array().map(|all| all.iter().map(|one| Rows::read(one, "id")).collect());
+        // Failures by kind, as rows whose failures are those of the kind.
+        for (kind, values) in tree["failures_by"].as_object().into_iter().flatten() {
+            let mut of_kind = Rows { name: kind.clone(), ..Rows::default() };
+            let values = values.as_array().into_iter().flatten();
+            of_kind.columns[Column::Failures as usize] = values.map(cell).collect();
+            rows.kinds.push(of_kind);
+        }
+        rows
     }
+}
+
+fn cell(value: &Value) -> Cell {
+    Cell(match value {
+        Value::Number(number) => number.as_f64().unwrap_or(f64::NAN) as f32,
+        Value::Bool(holds) => f32::from(u8::from(*holds)),
+        Value::String(word) => WORDS.iter().position(|known| known == word).map_or(f32::NAN, |code| code as f32),
+        _ => f32::NAN,
+    })
 }
 
 /// A list of changes as a value for each of `length` points.
-fn spread(changes: &[(usize, Cell)], length: usize) -> Vec<Cell> {
+fn spread(changes: &[Value], length: usize) -> Vec<Cell> {
     let mut values = vec![Cell(f32::NAN); length];
-    for (from, value) in changes {
-        let rest = values.len().min(*from);
-        values[rest..].fill(*value);
+    for change in changes {
+        let from = change[0].as_u64().unwrap_or(u64::MAX);
+        let rest = values.len().min(usize::try_from(from).unwrap_or(usize::MAX));
+        values[rest..].fill(cell(&change[1]));
     }
     values
-}
-
-/// Failures by kind, `{"timeout": […], …}`, as rows whose failures are those of the kind.
-struct Kinds(Vec<Rows>);
-
-impl<'de> Deserialize<'de> for Kinds {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Kinds, D::Error> {
-        from.deserialize_any(KindsVisitor)
-    }
-}
-
-struct KindsVisitor;
-
-impl<'de> Visitor<'de> for KindsVisitor {
-    type Value = Kinds;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("failures by kind")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kinds, A::Error> {
-        let mut kinds = Vec::new();
-        while let Some(name) = map.next_key()? {
-            let mut rows = Rows { name, ..Rows::default() };
-            rows.columns[Column::Failures as usize] = map.next_value()?;
-            kinds.push(rows);
-        }
-        Ok(Kinds(kinds))
-    }
-
-    /// Whatever else a later filter may say is passed over.
-    fn visit_unit<E: Error>(self) -> Result<Kinds, E> {
-        Ok(Kinds(Vec::new()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Kinds, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Kinds(Vec::new()))
-    }
 }

@@ -135,7 +135,8 @@ impl Page {
 
     /// Jumps to an event: its endpoint, and its time in the charts.
     pub(crate) fn choose_event(self, seq: u64) {
-        let found = self.model.with_untracked(|model| model.events.newest_first().find(|event| event.seq == seq).cloned());
+        let found =
+            self.model.with_untracked(|model| model.events.newest_first().find(|event| event.seq == seq).cloned());
         let Some(event) = found else { return };
         let route = self.route.get_untracked();
         let span_ms = route.get("window").parse::<u64>().map_or(600_000, |seconds| seconds.saturating_mul(1000));
@@ -150,7 +151,8 @@ impl Page {
         if self.pool_name().as_ref() == Some(&event.pool) {
             self.choose_all(&choices);
         } else {
-            let route = choices.into_iter().fold(Route::pool(&event.pool), |route, (key, value)| route.with(key, value));
+            let route =
+                choices.into_iter().fold(Route::pool(&event.pool), |route, (key, value)| route.with(key, value));
             self.go(route);
         }
     }

@@ -5,9 +5,11 @@
 //! restarted: that one step says nothing and is left out, time and all. Memory is bounded by [`KEEP_MS`] and
 //! [`KEEP_SAMPLES`] per endpoint.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use plimsoll_snapshot::{LatencyMs, Snapshot};
+
+use crate::named::Named;
 
 /// How far back samples are kept: what the chart can show.
 pub const KEEP_MS: u64 = 300_000;
@@ -147,7 +149,7 @@ pub struct PoolHistory {
     /// Requests that were steered; those refused count as failures here.
     pub steered: Track,
     /// Endpoints by identifier.
-    pub endpoints: BTreeMap<String, Track>,
+    pub endpoints: Named<Track>,
 }
 
 impl PoolHistory {
@@ -167,7 +169,7 @@ impl PoolHistory {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     last_ms: Option<u64>,
-    pools: BTreeMap<String, PoolHistory>,
+    pools: Named<PoolHistory>,
 }
 
 impl History {
@@ -182,7 +184,7 @@ impl History {
         self.last_ms = Some(at_ms);
         self.pools.retain(|name, _| snapshot.pools.iter().any(|pool| pool.name == *name));
         for pool in &snapshot.pools {
-            let past = self.pools.entry(pool.name.clone()).or_default();
+            let past = self.pools.of(&pool.name);
             past.attempts.push(Sample {
                 at_ms,
                 requests: pool.requests,
@@ -191,7 +193,7 @@ impl History {
             });
             past.steered.push(Sample { at_ms, requests: pool.picks, failures: pool.refused, latency: None });
             for endpoint in &pool.endpoints {
-                past.endpoints.entry(endpoint.id.clone()).or_default().push(Sample {
+                past.endpoints.of(&endpoint.id).push(Sample {
                     at_ms,
                     requests: endpoint.requests,
                     failures: endpoint.failures,

@@ -13,6 +13,7 @@ pub mod format;
 pub mod freshness;
 pub mod history;
 pub mod model;
+pub mod named;
 pub mod overview;
 pub mod palette;
 pub mod past;

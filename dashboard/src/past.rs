@@ -5,7 +5,7 @@
 //! memory has a bound: rows of endpoints are kept for the [`KEEP_DETAILED`] pools that were asked for last.
 //! [`Past::table`] reads a time out, at the finer resolution where it is there.
 
-use std::collections::BTreeMap;
+use crate::named::Named;
 
 mod answer;
 mod follow;
@@ -31,7 +31,7 @@ pub struct Past {
     at_ms: u64,
     /// How far all pools have been asked about, without endpoints; a follow for each resolution.
     all: [Follow; 2],
-    pools: BTreeMap<String, PoolPast>,
+    pools: Named<PoolPast>,
 }
 
 impl Past {
@@ -88,7 +88,7 @@ impl Past {
         }
         let mut news = false;
         for rows in &answer.pools {
-            let pool = self.pools.entry(rows.name.clone()).or_default();
+            let pool = self.pools.of(&rows.name);
             if rows.endpoints.is_some() {
                 let last = rows.at.last().map(|at| answer.from_ms + at * answer.resolution_ms);
                 pool.follows[ring].answered(ring, times, last);

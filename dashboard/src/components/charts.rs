@@ -46,7 +46,10 @@ pub(super) fn ChartPanel(page: Page, pool: String) -> AnyView {
     el("section", "panel charts")
         .set("aria-label", "Charts")
         .with(tools::tools(charts))
-        .with(el("div", "slots").all(SLOTS.into_iter().enumerate().map(|(place, kinds)| slot::slot(charts, place, kinds))))
+        .with(
+            el("div", "slots")
+                .all(SLOTS.into_iter().enumerate().map(|(place, kinds)| slot::slot(charts, place, kinds))),
+        )
         .view()
 }
 

@@ -19,23 +19,32 @@ pub(crate) fn words(text: impl Fn() -> String + Send + Sync + 'static) -> Words 
     Signal::derive(text)
 }
 
-/// An element that is being put together.
-pub(crate) struct El {
+/// An element that is being put together. It is moved from call to call, so it is one pointer: as a struct of its parts,
+/// moving it was a good part of the code.
+pub(crate) struct El(Box<Parts>);
+
+struct Parts {
     tag: &'static str,
     attributes: Vec<AnyAttribute>,
     children: Vec<AnyView>,
 }
 
 /// An element with a class; no class where it is empty.
+#[inline(never)]
 pub(crate) fn el(tag: &'static str, class: &'static str) -> El {
-    let element = El { tag, attributes: Vec::new(), children: Vec::new() };
+    let element = El(Box::new(Parts { tag, attributes: Vec::new(), children: Vec::new() }));
     if class.is_empty() { element } else { element.set("class", class) }
 }
 
 impl El {
     /// An attribute that stays.
-    pub(crate) fn set(self, name: &'static str, value: impl Into<String>) -> El {
-        self.attribute(name, Signal::stored(Some(value.into())))
+    pub(crate) fn set(self, name: &'static str, value: impl AsRef<str>) -> El {
+        self.stays(name, value.as_ref())
+    }
+
+    #[inline(never)]
+    fn stays(self, name: &'static str, value: &str) -> El {
+        self.attribute(name, Signal::stored(Some(value.to_owned())))
     }
 
     /// An attribute that follows what it is made of.
@@ -48,33 +57,42 @@ impl El {
         self.attribute(name, Signal::derive(move || holds().then(String::new)))
     }
 
+    #[inline(never)]
     fn attribute(mut self, name: &'static str, value: Signal<Option<String>>) -> El {
-        self.attributes.push(custom_attribute(name, value).into_any_attr());
+        self.0.attributes.push(custom_attribute(name, value).into_any_attr());
         self
     }
 
     /// What an event does.
-    pub(crate) fn on(mut self, event: &'static str, act: impl FnMut(Event) + 'static) -> El {
-        let act: Box<dyn FnMut(Event)> = Box::new(act);
-        self.attributes.push(on(ev::Custom::<Event>::new(event), act).into_any_attr());
+    pub(crate) fn on(self, event: &'static str, act: impl FnMut(Event) + 'static) -> El {
+        self.acts(event, Box::new(act))
+    }
+
+    #[inline(never)]
+    fn acts(mut self, event: &'static str, act: Box<dyn FnMut(Event)>) -> El {
+        self.0.attributes.push(on(ev::Custom::<Event>::new(event), act).into_any_attr());
         self
     }
 
     /// The hook by which tests find the element.
     pub(crate) fn test(self, name: &'static str) -> El {
-        self.set("data-testid", name)
+        self.stays("data-testid", name)
     }
 
     /// Text that stays.
-    pub(crate) fn text(mut self, text: impl Into<String>) -> El {
-        self.children.push(text.into().into_any());
-        self
+    pub(crate) fn text(self, text: impl AsRef<str>) -> El {
+        self.reads(text.as_ref())
+    }
+
+    #[inline(never)]
+    fn reads(self, text: &str) -> El {
+        self.and(text.to_owned().into_any())
     }
 
     /// Text that follows what it is made of.
-    pub(crate) fn words(mut self, text: Words) -> El {
-        self.children.push(text.into_any());
-        self
+    #[inline(never)]
+    pub(crate) fn words(self, text: Words) -> El {
+        self.and(text.into_any())
     }
 
     /// Text from a closure.
@@ -83,33 +101,39 @@ impl El {
     }
 
     /// A drawing: SVG text of our own, never anything that came from outside.
+    #[inline(never)]
     pub(crate) fn drawing(mut self, svg: Words) -> El {
-        self.attributes.push(inner_html(svg).into_any_attr());
+        self.0.attributes.push(inner_html(svg).into_any_attr());
         self
     }
 
     /// An element inside.
+    #[inline(never)]
     pub(crate) fn with(self, child: El) -> El {
         self.and(child.view())
     }
 
     /// Whatever inside.
+    #[inline(never)]
     pub(crate) fn and(mut self, child: AnyView) -> El {
-        self.children.push(child);
+        self.0.children.push(child);
         self
     }
 
     /// Elements inside.
     pub(crate) fn all(mut self, children: impl IntoIterator<Item = El>) -> El {
-        self.children.extend(children.into_iter().map(El::view));
+        for child in children {
+            self = self.with(child);
+        }
         self
     }
 
     /// The finished element.
+    #[inline(never)]
     pub(crate) fn view(self) -> AnyView {
+        let Parts { tag, attributes, children } = *self.0;
         // A tag is static, so that the element's type is always the same.
-        let element = custom(self.tag).child(self.children);
-        element.add_any_attr(self.attributes).into_any()
+        custom(tag).child(children).add_any_attr(attributes).into_any()
     }
 }
 

@@ -9,13 +9,15 @@ use crate::app::Page;
 use crate::browser;
 use crate::format;
 use crate::palette;
+use crate::past::Column;
 use crate::rows::{Change, EndpointRow};
+use crate::spark;
 use crate::table::{Key, Order, on_screen, places};
 
 type Row = Memo<Option<EndpointRow>>;
 
 /// Class, name, what it means, and what a press on it sorts by.
-const COLUMNS: [(&str, &str, &str, Key); 12] = [
+const COLUMNS: [(&str, &str, &str, Key); 13] = [
     ("endpoint", "Endpoint", "name, address and zone", Key::Name),
     ("state", "State", "what it is allowed to do now", Key::State),
     ("num score", "Score", "health, 0 to 1", Key::Score),
@@ -32,6 +34,7 @@ const COLUMNS: [(&str, &str, &str, Key); 12] = [
     ("num", "p50", "latency, the last 5 to 10 s", Key::P50),
     ("num", "p90", "latency, the last 5 to 10 s", Key::P90),
     ("num", "p99", "latency, the last 5 to 10 s", Key::P99),
+    ("spark", "10 min", "p99 in the last ten minutes, from 0 to its highest", Key::P99),
     ("transition", "Circuit", "its state, its last change, and why", Key::Change),
 ];
 
@@ -42,7 +45,14 @@ struct Rows {
     pool: StoredValue<String>,
     /// Attempts per second and weights of the whole pool: what an endpoint's share is a part of.
     whole: Memo<(f64, f64)>,
+    /// Up to when the small lines go; `None` before the past is known.
+    lines_ms: Memo<Option<u64>>,
 }
+
+/// The small lines follow in steps: they are many, and a second of ten minutes cannot be seen.
+const LINES_EVERY_MS: u64 = 10_000;
+/// How far back they go.
+const LINES_MS: u64 = 600_000;
 
 pub(super) fn EndpointTable(page: Page, pool: String) -> AnyView {
     let name = StoredValue::new(pool.clone());
@@ -62,7 +72,11 @@ pub(super) fn EndpointTable(page: Page, pool: String) -> AnyView {
         };
         page.with_pool(&name.get_value(), find).unwrap_or_default()
     });
-    let rows = Rows { page, pool: name, whole };
+    let lines_ms = Memo::new(move |_| {
+        let known = page.past.with(|past| name.with_value(|pool| past.begin_ms(pool).is_some()));
+        known.then(|| page.proxy_now.get() / LINES_EVERY_MS * LINES_EVERY_MS)
+    });
+    let rows = Rows { page, pool: name, whole, lines_ms };
     let body = on_screen_only(page, shown, move |place, id| endpoint_row(rows, place, id));
     let heads = COLUMNS.map(|column| column_head(page, column));
     let label = format!("Endpoints of {pool}");
@@ -104,8 +118,9 @@ fn tools(page: Page, shown: Memo<Vec<(usize, String)>>, pool: StoredValue<String
 
 fn column_head(page: Page, (class, name, title, key): (&'static str, &'static str, &'static str, Key)) -> El {
     let order = move || Order::parse(&page.chosen("sort"));
-    // Two columns may sort by the same; the second says so.
-    let sorted = move || if order().key == key && name != "Share" { Some(order().reversed) } else { None };
+    // Where several columns sort by the same, one says so.
+    let sorted =
+        move || if order().key == key && !matches!(name, "Share" | "10 min") { Some(order().reversed) } else { None };
     let arrow = move || match sorted() {
         None => String::new(),
         Some(false) => " ▾".into(),
@@ -152,7 +167,7 @@ fn on_screen_only(
 }
 
 fn endpoint_row(rows: Rows, place: usize, id: String) -> AnyView {
-    let Rows { page, pool, whole } = rows;
+    let Rows { page, pool, whole, .. } = rows;
     let row: Row = Memo::new(move |_| {
         let ((rate, weight), now_ms) = (whole.get(), page.proxy_now.get());
         page.with_pool(&pool.get_value(), |model, pool| {
@@ -172,7 +187,7 @@ fn endpoint_row(rows: Rows, place: usize, id: String) -> AnyView {
         .bind("data-state", move || row.with(|row| row.as_ref().map_or("", |row| row.state.tone()).into()))
         .bind("data-status", move || of(row, |row| format::status(row.status).into()))
         .bind("data-circuit", move || of(row, |row| format::circuit_key(row.circuit).into()))
-        .with(name_cell(page, place, id, row))
+        .with(name_cell(page, place, id.clone(), row))
         .with(state_cell(row))
         .with(number("score", "Score", |row| (row.score.clone(), "")))
         .with(share_cell(row))
@@ -183,6 +198,7 @@ fn endpoint_row(rows: Rows, place: usize, id: String) -> AnyView {
         .with(number("p50", "p50", |row| parts(&row.p50)))
         .with(number("p90", "p90", |row| parts(&row.p90)))
         .with(number("p99", "p99", |row| parts(&row.p99)))
+        .with(line_cell(rows, id))
         .with(transition_cell(row))
         .view()
 }
@@ -220,6 +236,22 @@ fn name_cell(page: Page, place: usize, id: String, row: Row) -> El {
         .with(el("span", "id").text(id))
         .with(el("span", "address").words(of_row(row, |row| row.place.clone())));
     row_head("endpoint").with(button)
+}
+
+/// How its p99 went.
+fn line_cell(rows: Rows, id: String) -> El {
+    let line = Memo::new(move |_| {
+        let Some(to_ms) = rows.lines_ms.get() else { return String::new() };
+        rows.page.past.with_untracked(|past| {
+            let table = rows.pool.with_value(|pool| past.table(pool, to_ms.saturating_sub(LINES_MS), to_ms));
+            let values = table.and_then(|table| {
+                let row = table.endpoints().iter().find(|row| row.name == id)?;
+                Some(table.column(row, Column::P99))
+            });
+            values.map(|values| spark::svg(&values)).unwrap_or_default()
+        })
+    });
+    cell("spark", "spark", "10 min").set("aria-hidden", "true").drawing(line.into())
 }
 
 fn state_cell(row: Row) -> El {

@@ -13,7 +13,12 @@ const LOGO: &str = r#"<svg viewBox="0 0 32 32" fill="none" stroke="currentColor"
 
 pub(crate) fn Top(page: Page) -> AnyView {
     let logo = el("span", "plimsoll").set("aria-hidden", "true").drawing(Signal::stored(LOGO.into()));
-    let buttons = el("div", "buttons").with(scheme(page)).with(
+    let export = el("a", "button")
+        .set("href", "/plimsoll/v1/snapshot")
+        .set("download", "plimsoll-snapshot.json")
+        .set("title", "Save what the proxy says now, as JSON")
+        .text("Export");
+    let buttons = el("div", "buttons").with(scheme(page)).with(export).with(
         el("button", "").set("title", "Keys and meanings (?)").text("Help").on("click", move |_| page.help.set(true)),
     );
     el("header", "top")

@@ -70,9 +70,7 @@ pub(super) fn slot(charts: Charts, place: usize, kinds: &'static [Kind]) -> El {
         .on("pointerup", move |event| release(slot, &event))
         .on("dblclick", move |_| charts.look_at(charts.window.get_untracked().follow()))
         .on("keydown", move |event| key_pressed(slot, &event));
-    el("figure", "")
-        .with(head(slot, kinds, key))
-        .with(el("div", "plot").with(canvas).with(reading(slot)))
+    el("figure", "").with(head(slot, kinds, key)).with(el("div", "plot").with(canvas).with(reading(slot)))
 }
 
 fn head(slot: Slot, kinds: &'static [Kind], key: &'static str) -> El {
@@ -82,7 +80,10 @@ fn head(slot: Slot, kinds: &'static [Kind], key: &'static str) -> El {
     } else {
         let choices = kinds.iter().map(|kind| {
             let kind = *kind;
-            el("option", "").set("value", kind.key()).flag("selected", move || slot.kind.get() == kind).text(kind.title())
+            el("option", "")
+                .set("value", kind.key())
+                .flag("selected", move || slot.kind.get() == kind)
+                .text(kind.title())
         });
         el("select", "")
             .test("chart-metric")
@@ -223,7 +224,8 @@ fn reading(slot: Slot) -> El {
         slot.charts.page.past.track();
         slot.drawn.with_value(|chart| chart.as_ref().map(|chart| chart.reading(at_ms)))
     });
-    let time = move || values.with(|reading| reading.as_ref().map(|reading| format::clock(reading.at_ms, west_minutes())));
+    let time =
+        move || values.with(|reading| reading.as_ref().map(|reading| format::clock(reading.at_ms, west_minutes())));
     let rows = move || {
         values.with(|reading| {
             let values = reading.iter().flat_map(|reading| &reading.values);
@@ -232,9 +234,7 @@ fn reading(slot: Slot) -> El {
     };
     let row = move |place: usize, name: String| {
         let of = move |text: fn(&crate::chart::Value) -> String| {
-            words(move || {
-                values.with(|reading| reading.as_ref()?.values.get(place).map(text)).unwrap_or_default()
-            })
+            words(move || values.with(|reading| reading.as_ref()?.values.get(place).map(text)).unwrap_or_default())
         };
         let colour = of(|value| format!("background:{}", palette::css(value.color)));
         el("li", "")

@@ -33,7 +33,7 @@ pub(crate) struct Page {
     /// The system is dark.
     dark: RwSignal<bool>,
     /// Light or dark, as it is in force.
-    pub(crate) theme: Memo<Theme>,
+    pub(crate) theme: Signal<Theme>,
     /// Where the page is.
     pub(crate) route: RwSignal<Route>,
     /// The help is open.
@@ -56,7 +56,7 @@ impl Page {
         });
         let scheme = RwSignal::new(browser::remembered("scheme").unwrap_or_default());
         let dark = RwSignal::new(false);
-        let theme = Memo::new(move |_| Theme {
+        let theme = Signal::derive(move || Theme {
             dark: match scheme.get().as_str() {
                 "light" => false,
                 "dark" => true,

@@ -28,7 +28,7 @@ pub fn svg(values: &[f32]) -> String {
         }
         joined = true;
     }
-    format!(r#"<svg viewBox="0 0 {} {}"><path d="{path}"/></svg>"#, width * 10.0, height * 10.0)
+    format!(r#"<svg viewBox="0 0 {} {}"><path d="{path}"/></svg>"#, (width * 10.0) as u32, (height * 10.0) as u32)
 }
 
 #[cfg(test)]

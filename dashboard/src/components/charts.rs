@@ -30,11 +30,11 @@ struct Charts {
     pool: StoredValue<String>,
     /// Where the reader points, in any of the charts.
     cursor: RwSignal<Option<u64>>,
-    window: Memo<Window>,
+    window: Signal<Window>,
 }
 
 pub(super) fn ChartPanel(page: Page, pool: String) -> AnyView {
-    let window = Memo::new(move |_| {
+    let window = Signal::derive(move || {
         let number = |key: &str| page.chosen(key).parse::<u64>().ok();
         let span_ms = number("window").map_or_else(remembered_span_ms, |seconds| seconds.saturating_mul(1000));
         match number("end") {

@@ -159,8 +159,7 @@ pub(crate) fn when(
     condition: impl Fn() -> bool + Send + Sync + 'static,
     view: impl Fn() -> AnyView + Send + Sync + 'static,
 ) -> AnyView {
-    let condition = Memo::new(move |_| condition());
-    switch(move || usize::from(condition.get()), move |holds| if holds == 1 { view() } else { ().into_any() })
+    switch(move || usize::from(condition()), move |holds| if holds == 1 { view() } else { ().into_any() })
 }
 
 /// One of several views, made anew when the choice changes.

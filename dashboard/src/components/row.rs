@@ -45,8 +45,8 @@ struct Rows {
     pool: StoredValue<String>,
     /// Attempts per second and weights of the whole pool: what an endpoint's share is a part of.
     whole: Memo<(f64, f64)>,
-    /// Up to when the small lines go; `None` before the past is known.
-    lines_ms: Memo<Option<u64>>,
+    /// Up to when the small lines go; 0 before the past is known.
+    lines_ms: Memo<u64>,
 }
 
 /// The small lines follow in steps: they are many, and a second of ten minutes cannot be seen.
@@ -74,7 +74,7 @@ pub(super) fn EndpointTable(page: Page, pool: String) -> AnyView {
     });
     let lines_ms = Memo::new(move |_| {
         let known = page.past.with(|past| name.with_value(|pool| past.begin_ms(pool).is_some()));
-        known.then(|| page.proxy_now.get() / LINES_EVERY_MS * LINES_EVERY_MS)
+        if known { page.proxy_now.get() / LINES_EVERY_MS * LINES_EVERY_MS } else { 0 }
     });
     let rows = Rows { page, pool: name, whole, lines_ms };
     let body = on_screen_only(page, shown, move |place, id| endpoint_row(rows, place, id));
@@ -241,7 +241,7 @@ fn name_cell(page: Page, place: usize, id: String, row: Row) -> El {
 /// How its p99 went.
 fn line_cell(rows: Rows, id: String) -> El {
     let line = Memo::new(move |_| {
-        let Some(to_ms) = rows.lines_ms.get() else { return String::new() };
+        let to_ms = rows.lines_ms.get();
         rows.page.past.with_untracked(|past| {
             let table = rows.pool.with_value(|pool| past.table(pool, to_ms.saturating_sub(LINES_MS), to_ms));
             let values = table.and_then(|table| {
@@ -263,8 +263,8 @@ fn state_cell(row: Row) -> El {
 fn share_cell(row: Row) -> El {
     let bar = el("span", "bar")
         .set("aria-hidden", "true")
-        .with(el("span", "fill").bind("style", move || of(row, |row| format!("width:{:.1}%", 100.0 * row.share_part))))
-        .with(el("span", "due").bind("style", move || of(row, |row| format!("left:{:.1}%", 100.0 * row.due_part))));
+        .with(el("span", "fill").bind("style", move || of(row, |row| format!("width:{}%", (100.0 * row.share_part) as u32))))
+        .with(el("span", "due").bind("style", move || of(row, |row| format!("left:{}%", (100.0 * row.due_part) as u32))));
     let figure = el("span", "figure").words(of_row(row, |row| row.share.to_string()));
     cell("share", "share", "Share").with(bar).with(figure)
 }

@@ -1,52 +1,140 @@
-//! The chart is drawn, moves, and can be used without a mouse.
+//! The charts are drawn, move, can be read and used without a mouse, and show what was before the page was opened.
 
 use crate::page::Chart;
 use crate::stage::{ENDPOINTS, SOON, Stage};
 use anyhow::{Result, bail};
+use plimsoll_host_tests::bed::Behaviour;
 use plimsoll_host_tests::bed::browser::{Key, until};
 use serde_json::json;
+use std::time::Duration;
 
 /// What has the keyboard: its hook, else the hook of the row around it.
 const FOCUS: &str = r#"
     const focus = document.activeElement;
-    return focus?.dataset.testid ?? focus?.closest('[data-testid="endpoint-row"]')?.dataset.endpoint ?? null;"#;
+    const place = focus?.dataset.place === undefined ? "" : `-${focus.dataset.place}`;
+    return focus?.dataset.testid === undefined
+        ? focus?.closest('[data-testid="endpoint-row"]')?.dataset.endpoint ?? null : focus.dataset.testid + place;"#;
 /// More than there are places on the page that take the focus.
-const MOST_TABS: usize = 40;
+const MOST_TABS: usize = 90;
+/// Places of the charts, and those that have lines as soon as there is traffic.
+const CHARTS: usize = 6;
+const TRAFFIC: usize = 0;
+const LATENCY: usize = 1;
+const CIRCUITS: usize = 4;
+
+/// A thousandth of the pixels: axes alone are less.
+fn is_drawn(chart: &Chart) -> bool {
+    chart.ink * 1000 > u64::from(chart.width * chart.height) && chart.colours > 3
+}
 
 #[tokio::test]
-async fn the_chart_is_drawn_and_moves() -> Result<()> {
+async fn the_charts_are_drawn_and_move() -> Result<()> {
     let stage = Stage::start(json!({})).await?;
-    let look = async || stage.chart().await;
-    // A tenth of a per cent of the pixels: axes alone are less, and have fewer colours than there are lines.
-    let drawn =
-        |chart: &Chart| chart.ink * 1000 > u64::from(chart.width * chart.height) && chart.colours as usize > ENDPOINTS;
-    let first = until("the chart to have lines", SOON, look, drawn).await?;
+    for place in 0..CHARTS {
+        let look = async || stage.chart(place).await;
+        let chart = until(&format!("chart {place} to be drawn"), SOON, look, is_drawn).await?;
+        assert!(chart.words.contains("demo"), "chart {place} in words: {}", chart.words);
+    }
+    let look = async || stage.chart(TRAFFIC).await;
+    let many = |chart: &Chart| is_drawn(chart) && chart.colours as usize > ENDPOINTS;
+    let first = until("the traffic of every endpoint", SOON, look, many).await?;
     assert!(first.words.contains("order-1"), "the chart in words: {}", first.words);
-    until("the chart to move", SOON, look, |chart| chart.hash != first.hash && drawn(chart)).await?;
+    until("the chart to move", SOON, look, |chart| chart.hash != first.hash && many(chart)).await?;
     stage.finish().await
 }
 
 #[tokio::test]
-async fn the_keyboard_reaches_the_metric_and_the_rows() -> Result<()> {
+async fn the_keyboard_reaches_rows_choices_and_values() -> Result<()> {
     let stage = Stage::start(json!({})).await?;
-    let look = async || stage.chart().await;
+    let look = async || stage.chart(LATENCY).await;
 
     tab_to(&stage, "chart-metric").await?;
-    let before = stage.chart().await?;
+    let before = stage.chart(LATENCY).await?;
     stage.browser.press(Key::Down).await?;
-    let after = until("another metric", SOON, look, |chart| chart.metric != before.metric).await?;
+    let after = until("another choice", SOON, look, |chart| chart.kind != before.kind).await?;
     let redrawn = |chart: &Chart| chart.words != before.words && chart.hash != before.hash;
-    until("the chart of the other metric", SOON, look, redrawn).await?;
+    until("the chart of the other choice", SOON, look, redrawn).await?;
     stage.browser.press(Key::Up).await?;
-    until("the first metric again", SOON, look, |chart| chart.metric == before.metric).await?;
-    assert_ne!(after.metric, before.metric);
+    until("the first choice again", SOON, look, |chart| chart.kind == before.kind).await?;
+    assert_ne!(after.kind, before.kind);
+
+    tab_to(&stage, "chart-1").await?;
+    stage.browser.press(Key::Left).await?;
+    let read = until("values at the cursor", SOON, look, |chart| chart.reading.contains(" ms")).await?;
+    for percentile in ["p50", "p90", "p99"] {
+        assert!(read.reading.contains(percentile), "no {percentile} in {:?}", read.reading);
+    }
 
     tab_to(&stage, "order-3").await?;
     stage.browser.press(Key::Enter).await?;
-    let pressed = r#"return [...document.querySelectorAll('[data-testid="endpoint-row"]')]
-        .filter(row => row.querySelector('[aria-expanded="true"]')).map(row => row.dataset.endpoint);"#;
-    let marked = async || stage.browser.run::<Vec<String>>(pressed, vec![]).await;
-    until("the line of order-3 to stand out", SOON, marked, |rows| rows == &["order-3"]).await?;
+    let card = until("the card of order-3", SOON, async || stage.why().await, Option::is_some).await?;
+    assert_eq!(card.map(|card| card.endpoint).as_deref(), Some("order-3"));
+    stage.browser.press(Key::Escape).await?;
+    until("no card", SOON, async || stage.why().await, Option::is_none).await?;
+    stage.finish().await
+}
+
+#[tokio::test]
+async fn time_can_be_stopped_and_an_event_moves_the_charts_to_its_own() -> Result<()> {
+    let stage = Stage::start(json!({"circuit": {"open_for": "60s"}})).await?;
+    stage.upstreams[1].set(Behaviour::Refusing).await?;
+    until("an event", SOON, async || stage.events().await, |events| !events.is_empty()).await?;
+
+    stage.click("[data-testid=pause]").await?;
+    let paused = until("paused charts", SOON, async || stage.chart(TRAFFIC).await, |chart| {
+        is_drawn(chart) && !chart.words.contains("now")
+    });
+    let paused = paused.await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(stage.chart(TRAFFIC).await?.hash, paused.hash, "a paused chart has moved");
+    assert!(stage.address().await?.contains("end="), "a link does not say which time is shown");
+    stage.click("[data-testid=pause]").await?;
+
+    stage.click("[data-testid=event] button").await?;
+    let card = until("the card of the event's endpoint", SOON, async || stage.why().await, Option::is_some).await?;
+    assert_eq!(card.map(|card| card.endpoint).as_deref(), Some("order-2"));
+    let address = stage.address().await?;
+    assert!(address.contains("event=1") && address.contains("endpoint=order-2"), "{address}");
+    let marked = async || stage.browser.run::<usize>(
+        r#"return document.querySelectorAll('[data-testid="event"][aria-current="true"]').length;"#, vec![]).await;
+    until("the event to be marked", SOON, marked, |count| *count == 1).await?;
+    until("the open circuit in the bands", SOON, async || stage.chart(CIRCUITS).await, |chart| {
+        is_drawn(chart) && chart.words.contains("open")
+    })
+    .await?;
+    stage.finish().await
+}
+
+#[tokio::test]
+async fn a_page_that_is_opened_late_shows_how_it_began() -> Result<()> {
+    let stage = Stage::start(json!({"circuit": {"open_for": "60s"}})).await?;
+    stage.upstreams[2].set(Behaviour::Failing { status: 503, fraction: 1.0 }).await?;
+    until("an event", SOON, async || stage.events().await, |events| !events.is_empty()).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    stage.browser.open(&format!("http://{}/?late", stage.envoy.dashboard())).await?;
+    // Before the second poll of a new page nothing but the proxy's memory can tell of failures.
+    let failures = async || stage.chart(2).await;
+    let told = until("the failures of before", SOON, failures, |chart| is_drawn(chart) && chart.words.contains("/s")).await?;
+    assert!(!told.words.contains("no failures"), "{}", told.words);
+    stage.finish().await
+}
+
+#[tokio::test]
+async fn charts_are_saved_as_drawing_and_as_values() -> Result<()> {
+    let stage = Stage::start(json!({})).await?;
+    until("a chart", SOON, async || stage.chart(TRAFFIC).await, is_drawn).await?;
+    let catch = r#"window.saved = [];
+        HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, decodeURIComponent(this.href)]); };"#;
+    stage.browser.run::<()>(catch, vec![]).await?;
+    for label in ["SVG", "CSV"] {
+        stage.click(&format!("figure button[aria-label='Save chart as {label}']")).await?;
+    }
+    let saved: Vec<(String, String)> = stage.browser.run("return window.saved;", vec![]).await?;
+    assert_eq!(saved.len(), 2, "{saved:?}");
+    assert!(saved[0].0.ends_with(".svg") && saved[0].1.contains("<svg") && saved[0].1.contains("order-1"), "{}", saved[0].0);
+    assert!(saved[1].0.ends_with(".csv") && saved[1].1.contains("order-4"), "{:?}", saved[1]);
+    // A line for each second since the load began, below the head.
+    assert!(saved[1].1.lines().count() > 5, "{}", saved[1].1);
     stage.finish().await
 }
 

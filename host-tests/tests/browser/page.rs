@@ -1,9 +1,11 @@
 //! What stands on the page, read through the `data-testid` hooks, and what the page was answered.
 
 use crate::stage::Stage;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use plimsoll_snapshot::Snapshot;
 use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
 
 const ROWS: &str = r#"
     const text = (row, name) => {
@@ -34,7 +36,9 @@ pub(crate) const BANNER: &str = r#"
     };"#;
 
 const CHART: &str = r#"
-    const canvas = document.querySelector('[data-testid="chart"]');
+    const canvas = document.querySelector(`canvas[data-place="${arguments[0]}"]`);
+    // What is not on the screen is not drawn.
+    canvas.scrollIntoView({ block: "center" });
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
     const colours = new Set();
     let ink = 0, hash = 0;
@@ -47,9 +51,38 @@ const CHART: &str = r#"
     }
     return {
         width: canvas.width, height: canvas.height, ink, hash, colours: colours.size,
-        words: canvas.getAttribute("aria-label"),
-        metric: document.querySelector('[data-testid="chart-metric"]').value,
+        words: canvas.getAttribute("aria-label"), kind: canvas.dataset.kind,
+        reading: canvas.parentElement.querySelector('[data-testid="reading"]').innerText.replace(/\s+/g, " ").trim(),
     };"#;
+
+/// The open card.
+const WHY: &str = r#"
+    const card = document.querySelector('[data-testid="why"]');
+    if (card === null) return null;
+    const text = hook => card.querySelector(`[data-testid="${hook}"]`).textContent.replace(/\s+/g, " ").trim();
+    const facts = [...card.querySelectorAll("[data-fact]")];
+    return {
+        endpoint: card.dataset.endpoint, state: text("why-state"), change: text("why-change"),
+        sentence: text("why-sentence"), next: text("why-next"),
+        facts: Object.fromEntries(facts.map(fact => [fact.dataset.fact, fact.querySelector("dd").textContent])),
+        traces: [...card.querySelectorAll('[data-testid="trace"] code')].map(trace => trace.textContent),
+    };"#;
+
+/// The overview's rows.
+const POOLS: &str = r#"
+    const text = (row, name) => row.querySelector(`[data-testid="${name}"]`).textContent.replace(/\s+/g, " ").trim();
+    return [...document.querySelectorAll('[data-testid="pool-row"]')].map(row => ({
+        pool: row.dataset.pool, alerts: Number(row.dataset.alerts), states: text(row, "strip"), score: text(row, "score"),
+        rate: text(row, "rate"), failure: text(row, "failure"), p99: text(row, "p99"), spare: text(row, "spare"),
+        marks: row.querySelectorAll('[data-testid="strip"] svg path').length,
+    }));"#;
+
+/// What fires.
+const ALERTS: &str = r#"
+    return [...document.querySelectorAll('[data-testid="alert"]')].map(alert => ({
+        key: alert.dataset.key, text: alert.textContent.replace(/\s+/g, " ").trim(),
+        query: alert.querySelector("button").title,
+    }));"#;
 
 /// Listens to the answers that the page gets, and lets a test change them on their way.
 const LISTEN: &str = r#"
@@ -133,7 +166,44 @@ pub(crate) struct Chart {
     pub(crate) colours: u32,
     /// What a screen reader is told.
     pub(crate) words: String,
-    pub(crate) metric: String,
+    /// What it shows.
+    pub(crate) kind: String,
+    /// The values where the pointer is.
+    pub(crate) reading: String,
+}
+
+/// The card that says why.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct WhyCard {
+    pub(crate) endpoint: String,
+    pub(crate) state: String,
+    pub(crate) change: String,
+    pub(crate) sentence: String,
+    pub(crate) next: String,
+    pub(crate) facts: BTreeMap<String, String>,
+    pub(crate) traces: Vec<String>,
+}
+
+/// One pool's row in the overview.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct PoolRow {
+    pub(crate) pool: String,
+    pub(crate) alerts: usize,
+    pub(crate) states: String,
+    pub(crate) score: String,
+    pub(crate) rate: String,
+    pub(crate) failure: String,
+    pub(crate) p99: String,
+    pub(crate) spare: String,
+    pub(crate) marks: usize,
+}
+
+/// One alert.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Alert {
+    pub(crate) key: String,
+    pub(crate) text: String,
+    pub(crate) query: String,
 }
 
 impl Stage {
@@ -150,8 +220,39 @@ impl Stage {
         self.browser.run(BANNER, vec![]).await
     }
 
-    pub(crate) async fn chart(&self) -> Result<Chart> {
-        self.browser.run(CHART, vec![]).await
+    /// The chart at this place, from 0.
+    pub(crate) async fn chart(&self, place: usize) -> Result<Chart> {
+        self.browser.run(CHART, vec![json!(place)]).await
+    }
+
+    pub(crate) async fn why(&self) -> Result<Option<WhyCard>> {
+        self.browser.run(WHY, vec![]).await
+    }
+
+    pub(crate) async fn pools(&self) -> Result<Vec<PoolRow>> {
+        self.browser.run(POOLS, vec![]).await
+    }
+
+    pub(crate) async fn alerts(&self) -> Result<Vec<Alert>> {
+        self.browser.run(ALERTS, vec![]).await
+    }
+
+    /// Presses the mouse on the first element that this CSS selector finds.
+    pub(crate) async fn click(&self, selector: &str) -> Result<()> {
+        let script = "const found = document.querySelector(arguments[0]); found?.click(); return found !== null;";
+        let found: bool = self.browser.run(script, vec![json!(selector)]).await?;
+        ensure!(found, "nothing on the page is {selector}");
+        Ok(())
+    }
+
+    /// What stands behind `#` in the address.
+    pub(crate) async fn address(&self) -> Result<String> {
+        self.browser.run("return location.hash;", vec![]).await
+    }
+
+    /// Goes to another page, as a link would.
+    pub(crate) async fn go(&self, hash: &str) -> Result<()> {
+        self.browser.run::<()>("location.hash = arguments[0];", vec![json!(hash)]).await
     }
 
     /// From now on [`Stage::heard`] has the page's last answer, and [`Stage::change_answers`] works.

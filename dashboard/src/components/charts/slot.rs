@@ -25,7 +25,7 @@ const CLICK: f64 = 5.0;
 struct Slot {
     charts: Charts,
     place: usize,
-    kind: Memo<Kind>,
+    kind: Signal<Kind>,
     /// What was drawn last.
     drawn: StoredValue<Option<Chart>>,
     /// The pointer is here: its values are told.
@@ -37,7 +37,7 @@ struct Slot {
 pub(super) fn slot(charts: Charts, place: usize, kinds: &'static [Kind]) -> El {
     // A choice is kept under the key of the first.
     let key = kinds[0].key();
-    let kind = Memo::new(move |_| {
+    let kind = Signal::derive(move || {
         let chosen = Kind::of(&charts.page.chosen(key));
         chosen.filter(|chosen| kinds.contains(chosen)).unwrap_or(kinds[0])
     });
@@ -121,7 +121,7 @@ fn draw(slot: Slot) -> Option<String> {
     let canvas = canvas_of(slot)?;
     let chart = page.past.with(|past| slot.charts.pool.with_value(|pool| Chart::new(kind, past, pool, &order, look)));
     let height = chart.natural_height().unwrap_or(HEIGHT);
-    let _ = canvas.set_attribute("style", &format!("height:{height}px"));
+    let _ = canvas.set_attribute("style", &format!("height:{}px", height as u32));
     if browser::is_on_screen(&canvas) {
         fill(&canvas, &chart, height);
     }
@@ -247,8 +247,8 @@ fn reading(slot: Slot) -> El {
     let side = move || {
         let width = canvas_of(slot).map_or(0.0, |canvas| f64::from(canvas.client_width()));
         match slot.pointed.get() {
-            Some(x) if x > width / 2.0 => format!("left:{:.0}px", (x - 190.0).max(0.0)),
-            Some(x) => format!("left:{:.0}px", x + 14.0),
+            Some(x) if x > width / 2.0 => format!("left:{}px", (x - 190.0) as u32),
+            Some(x) => format!("left:{}px", (x + 14.0) as u32),
             None => "display:none".into(),
         }
     };

@@ -9,7 +9,7 @@ use crate::components::parts::{El, el};
 use crate::format;
 
 /// Steps of the slider.
-const STEPS: f64 = 1000.0;
+const STEPS: u32 = 1000;
 
 pub(super) fn tools(charts: Charts) -> El {
     let live = move || charts.window.get().is_live();
@@ -43,9 +43,9 @@ pub(super) fn tools(charts: Charts) -> El {
         .set("min", "0")
         .set("max", STEPS.to_string())
         .set("aria-label", "Time that the charts show")
-        .bind("value", move || ((charts.window.get().scrubbed(charts.limits()) * STEPS) as u64).to_string())
+        .bind("value", move || ((charts.window.get().scrubbed(charts.limits()) * f64::from(STEPS)) as u32).to_string())
         .on("input", move |event| {
-            let part = browser::typed(&event).parse::<u32>().map_or(1.0, |step| f64::from(step) / STEPS);
+            let part = browser::typed(&event).parse::<u32>().map_or(1.0, |step| f64::from(step) / f64::from(STEPS));
             charts.look_at(charts.window.get_untracked().scrub(part, untrack(|| charts.limits())));
         });
     el("div", "bar")

@@ -38,7 +38,7 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
     for (row, series) in chart.series.iter().enumerate() {
         let (upper, lower) = frame.row(row, chart.series.len());
         let inset = if lower - upper > 6.0 { 1.0 } else { 0.0 };
-        let faint = if chart.ink(series).opacity < 0.3 { 0.3 } else { 1.0 };
+        let faint = if chart.steps_back(series) { 0.3 } else { 1.0 };
         for (code, left, right) in segments(chart, frame, series) {
             let area = ((left, upper + inset), (right, lower - inset));
             segment(code, area, chart.look.theme, faint, list);

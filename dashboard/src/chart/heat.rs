@@ -6,9 +6,8 @@
 use super::frame::Frame;
 use super::shape::{Align, Place, Shape, ink};
 use super::{Chart, Series, labels};
-use crate::format;
 use crate::palette::{LEVELS, Theme};
-use crate::ticks;
+use crate::ticks::{self, Scale};
 
 /// A range of values, as logarithms.
 struct Range {
@@ -48,7 +47,7 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
         // A pixel of paper between rows where there is room.
         let (upper, lower) = frame.row(row, chart.series.len());
         let lower = if lower - upper > 4.0 { lower - 1.0 } else { lower };
-        let opacity = if chart.ink(series).opacity < 0.3 { 0.3 } else { 1.0 };
+        let opacity = if chart.steps_back(series) { 0.3 } else { 1.0 };
         let cells = cells(chart, frame, series, &range);
         for level in 0..LEVELS {
             let mut around: Vec<Place> = Vec::new();
@@ -85,7 +84,8 @@ fn legend(theme: Theme, frame: &Frame, range: &Range, list: &mut Vec<Shape>) {
     let y = frame.top / 2.0;
     let mut x = frame.axis.left;
     let text = |x: &mut f64, part: f64, list: &mut Vec<Shape>| {
-        let text = format::latency(Some(range.at(part))).to_string();
+        let value = range.at(part);
+        let text = ticks::value_label(Scale { top: value, step: value }, value, "ms");
         let width = labels::width(&text);
         list.push(Shape::Text((*x, y), text, Align::Left, ink(theme.quiet())));
         *x += width + 6.0;

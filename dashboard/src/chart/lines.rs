@@ -6,7 +6,7 @@ use super::{Chart, Kind, Series, thin};
 use crate::ticks::Scale;
 
 /// Lengths of dashes and of what is between them, pixels.
-const DASH: (f64, f64) = (5.0, 3.0);
+const DASH: (f64, f64) = (6.0, 4.0);
 /// A line shorter than this needs a dot to be seen.
 const DOT: f64 = 4.0;
 
@@ -18,8 +18,7 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
         frame.value_grid(chart, Scale::holding(1.0), list);
         return false;
     };
-    let scale =
-        if chart.kind == Kind::Scores { Scale { top: 1.0, step: 0.25 } } else { Scale::holding(largest.into()) };
+    let scale = if chart.kind == Kind::Scores { Scale { top: 1.0, step: 0.2 } } else { Scale::holding(largest.into()) };
     frame.value_grid(chart, scale, list);
     let mut ends = Vec::new();
     // The first of the table lie on top, and above all the one that was asked for.
@@ -32,7 +31,7 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
             ends.push((y, index));
         }
     }
-    frame.name_ends(chart, &mut ends, list);
+    frame.name_ends(chart, ends, list);
     true
 }
 
@@ -69,7 +68,8 @@ fn cursor_dot(chart: &Chart, frame: &Frame, series: &Series, scale: Scale, list:
     }
 }
 
-/// A line, in dashes if it is to be.
+/// A line that goes to the right, in dashes if it is to be. They are measured across: as many strokes as the width needs,
+/// however the line goes up and down.
 pub(super) fn stroke(places: Vec<Place>, dashed: bool, ink: Ink, list: &mut Vec<Shape>) {
     if !dashed {
         list.push(Shape::Line(places, ink));
@@ -79,14 +79,8 @@ pub(super) fn stroke(places: Vec<Place>, dashed: bool, ink: Ink, list: &mut Vec<
     let (mut on, mut left) = (true, DASH.0);
     let mut dash = vec![from];
     for to in places {
-        loop {
-            let (across, down) = (to.0 - from.0, to.1 - from.1);
-            let length = (across * across + down * down).sqrt();
-            if length <= left {
-                left -= length;
-                break;
-            }
-            from = (from.0 + across * left / length, from.1 + down * left / length);
+        while to.0 - from.0 > left {
+            from = (from.0 + left, from.1 + (to.1 - from.1) * left / (to.0 - from.0));
             if on {
                 dash.push(from);
                 list.push(Shape::Line(std::mem::take(&mut dash), ink));
@@ -96,6 +90,7 @@ pub(super) fn stroke(places: Vec<Place>, dashed: bool, ink: Ink, list: &mut Vec<
             on = !on;
             left = if on { DASH.0 } else { DASH.1 };
         }
+        left -= to.0 - from.0;
         from = to;
         if on {
             dash.push(to);

@@ -205,7 +205,7 @@ impl Chart {
 
     /// The time axis that [`Chart::shapes`] draws at this width.
     pub fn axis(&self, width: f64) -> Axis {
-        frame::Frame::new(self, width, 200.0).axis
+        frame::axis(self, width)
     }
 
     /// A height at which every row can be read; the other charts do at any.

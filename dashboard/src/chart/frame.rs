@@ -37,26 +37,29 @@ pub(super) struct Frame {
     width: f64,
     /// Names are written at the right.
     pub(super) names: bool,
+    /// Left and right end of every point, as far as it is on the axis.
+    pub(super) ends: Vec<(f64, f64)>,
+}
+
+/// The time axis at a width.
+pub(super) fn axis(chart: &Chart, width: f64) -> Axis {
+    let right = width - if width >= NAMES_FROM { chart.room } else { RIGHT };
+    let (from_ms, to_ms) = (chart.look.from_ms, chart.look.to_ms.max(chart.look.from_ms + 1));
+    Axis { left: LEFT, right: right.max(LEFT + 1.0).round(), from_ms, to_ms }
 }
 
 impl Frame {
     pub(super) fn new(chart: &Chart, width: f64, height: f64) -> Frame {
         let names = width >= NAMES_FROM;
-        let right = width - if names { chart.room } else { RIGHT };
         let legend = match chart.kind.form() {
             Form::Heat | Form::Bands => true,
             // What no table explains is explained above where there is no room beside it.
             _ => !names && matches!(chart.kind, Kind::Latency | Kind::Failures),
         };
+        let axis = axis(chart, width);
+        let ends = chart.spans.iter().map(|span| (axis.x_of(span.0), axis.x_of(span.1))).collect();
         let top = if legend { TOP_LEGEND } else { TOP };
-        let (from_ms, to_ms) = (chart.look.from_ms, chart.look.to_ms.max(chart.look.from_ms + 1));
-        Frame {
-            axis: Axis { left: LEFT, right: right.max(LEFT + 1.0).round(), from_ms, to_ms },
-            top,
-            bottom: (height - BOTTOM).max(top + 1.0).round(),
-            width,
-            names,
-        }
+        Frame { axis, top, bottom: (height - BOTTOM).max(top + 1.0).round(), width, names, ends }
     }
 
     /// Where a value lies.
@@ -70,11 +73,6 @@ impl Frame {
         ((self.top + height * row as f64).round(), (self.top + height * (row + 1) as f64).round())
     }
 
-    /// Begin and end of a point as far as it is on the axis.
-    pub(super) fn ends(&self, (begin_ms, end_ms): (u64, u64)) -> (f64, f64) {
-        (self.axis.x_of(begin_ms), self.axis.x_of(end_ms))
-    }
-
     /// The right end of what may be drawn on.
     pub(super) fn right_edge(&self) -> f64 {
         self.width
@@ -83,7 +81,8 @@ impl Frame {
     /// Grey where nothing was recorded.
     pub(super) fn unrecorded(&self, chart: &Chart, list: &mut Vec<Shape>) {
         let theme = chart.look.theme;
-        for (left, right) in self.holes(chart).map(|hole| self.ends(hole)).filter(|(left, right)| right - left >= 2.0) {
+        let holes = self.holes(chart).map(|hole| (self.axis.x_of(hole.0), self.axis.x_of(hole.1)));
+        for (left, right) in holes.filter(|(left, right)| right - left >= 2.0) {
             let area = ((left, self.top), (right, self.bottom));
             list.push(Shape::Box(area.0, area.1, ink(theme.blank())));
             let text = "not recorded";
@@ -235,7 +234,7 @@ impl Frame {
             let faint = if chart.steps_back(series) { 0.4 } else { 1.0 };
             let (y, ink) = ((upper + lower) / 2.0, ink(series.color).faint(faint));
             let (x, most, align) = if self.names {
-                (self.axis.right + 8.0, labels::LONGEST, Align::Left)
+                (self.axis.right + 13.0, labels::LONGEST, Align::Left)
             } else {
                 (LEFT - 5.0, 8, Align::Right)
             };

@@ -42,8 +42,8 @@ pub(super) fn line(chart: &Chart, frame: &Frame, series: &Series, scale: Scale, 
     let mut end = None;
     for run in thin::runs(chart, &|index| !series.values[index].is_nan()) {
         let newest = run.end == chart.spans.len();
-        let kept = thin::thin(chart, frame, run, &value);
-        let places = thin::places(chart, frame, &kept);
+        let kept = thin::thin(frame, run, &value);
+        let places = thin::places(frame, &kept);
         let places: Vec<Place> = places.iter().map(|(x, index)| (*x, frame.y(value(*index), scale))).collect();
         end = places.last().filter(|_| newest).map(|place| place.1);
         if places.len() == 3 && places[2].0 - places[0].0 < DOT {
@@ -63,7 +63,7 @@ fn cursor_dot(chart: &Chart, frame: &Frame, series: &Series, scale: Scale, list:
         return;
     };
     if !series.values[index].is_nan() {
-        let place = (thin::middle(chart, frame, index), frame.y(series.values[index].into(), scale));
+        let place = (thin::middle(frame, index), frame.y(series.values[index].into(), scale));
         list.push(Shape::Circle(place, 2.5, true, ink));
     }
 }

@@ -25,8 +25,8 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
     let mut ends: Vec<(f64, usize)> = Vec::new();
     for run in thin::runs(chart, &known) {
         let newest = run.end == chart.spans.len();
-        let kept = thin::thin(chart, frame, run, &|index| totals[index]);
-        let places = thin::places(chart, frame, &kept);
+        let kept = thin::thin(frame, run, &|index| totals[index]);
+        let places = thin::places(frame, &kept);
         let mut below = vec![0.0; places.len()];
         for area in &areas {
             let above: Vec<f64> =

@@ -5,8 +5,6 @@
 //! memory has a bound: rows of endpoints are kept for the [`KEEP_DETAILED`] pools that were asked for last.
 //! [`Past::table`] reads a time out, at the finer resolution where it is there.
 
-use std::collections::BTreeMap;
-
 use plimsoll_snapshot::VERSION;
 
 mod answer;
@@ -33,7 +31,8 @@ pub struct Past {
     at_ms: u64,
     /// How far all pools have been asked about, without endpoints; a follow for each resolution.
     all: [Follow; 2],
-    pools: BTreeMap<String, PoolPast>,
+    /// Few, and looked through: a map would be more code in the page than all the rest here.
+    pools: Vec<PoolPast>,
 }
 
 impl Past {
@@ -43,7 +42,7 @@ impl Past {
         let unasked = [Follow::default(); 2];
         let follows = match pool {
             None => &self.all,
-            Some(name) => self.pools.get(name).map_or(&unasked, |pool| &pool.follows),
+            Some(name) => self.of(name).map_or(&unasked, |pool| &pool.follows),
         };
         let (ring, bounds) = follow::next(follows, now_ms)?;
         let mut query = String::from("history?");
@@ -64,7 +63,7 @@ impl Past {
 
     /// Whether earlier points are still to be asked for.
     pub fn is_loading(&self, pool: &str, now_ms: u64) -> bool {
-        self.pools.get(pool).is_none_or(|pool| follow::incomplete(&pool.follows, now_ms))
+        self.of(pool).is_none_or(|pool| follow::incomplete(&pool.follows, now_ms))
     }
 
     /// Takes the body of an answer. True if there is something new in it.
@@ -85,17 +84,17 @@ impl Past {
         self.at_ms = self.at_ms.max(answer.at_ms);
         let times = (answer.from_ms, answer.at_ms);
         let about_all = answer.pools.iter().all(|rows| rows.endpoints.is_none());
-        let last = answer.pools.iter().filter_map(|rows| rows.at.last()).max();
+        let last = answer.pools.iter().filter_map(Rows::last).max();
         if about_all {
             self.all[ring].answered(ring, times, last.map(|at| answer.from_ms + at * answer.resolution_ms));
             // Pools that are not in it have left the configuration.
-            self.pools.retain(|name, _| answer.pools.iter().any(|rows| rows.name == *name));
+            self.pools.retain(|pool| answer.pools.iter().any(|rows| rows.name == pool.pool.name));
         }
         let mut news = false;
         for rows in &answer.pools {
-            let pool = self.pools.entry(rows.name.clone()).or_default();
+            let pool = self.entry(&rows.name);
             if rows.endpoints.is_some() {
-                let last = rows.at.last().map(|at| answer.from_ms + at * answer.resolution_ms);
+                let last = rows.last().map(|at| answer.from_ms + at * answer.resolution_ms);
                 pool.follows[ring].answered(ring, times, last);
                 pool.detailed_ms = answer.at_ms;
             }
@@ -107,27 +106,38 @@ impl Past {
 
     /// The earliest point of a pool, Unix milliseconds.
     pub fn begin_ms(&self, pool: &str) -> Option<u64> {
-        self.pools.get(pool)?.begin_ms()
+        self.of(pool)?.begin_ms()
     }
 
     /// What is known of a pool from one time to another; `None` before the first answer about it.
     pub fn table(&self, pool: &str, from_ms: u64, to_ms: u64) -> Option<Table<'_>> {
-        self.pools.get(pool).map(|pool| Table::new(pool, from_ms, to_ms))
+        self.of(pool).map(|pool| Table::new(pool, from_ms, to_ms))
+    }
+
+    fn of(&self, name: &str) -> Option<&PoolPast> {
+        self.pools.iter().find(|pool| pool.pool.name == name)
+    }
+
+    /// A pool's past; made where there is none.
+    fn entry(&mut self, name: &str) -> &mut PoolPast {
+        let place = self.pools.iter().position(|pool| pool.pool.name == name).unwrap_or_else(|| {
+            let mut pool = PoolPast::default();
+            pool.pool.name = name.into();
+            self.pools.push(pool);
+            self.pools.len() - 1
+        });
+        &mut self.pools[place]
     }
 
     /// Drops the endpoints' rows of the pools that were asked for longest ago.
     fn forget(&mut self) {
-        let mut asked: Vec<u64> =
-            self.pools.values().filter(|pool| pool.detailed_ms > 0).map(|pool| pool.detailed_ms).collect();
-        if asked.len() <= KEEP_DETAILED {
-            return;
-        }
-        asked.sort_unstable();
-        let least = asked[asked.len() - KEEP_DETAILED];
-        for pool in self.pools.values_mut().filter(|pool| pool.detailed_ms > 0 && pool.detailed_ms < least) {
-            pool.endpoints = Vec::new();
-            pool.follows = Default::default();
-            pool.detailed_ms = 0;
+        while self.pools.iter().filter(|pool| pool.detailed_ms > 0).count() > KEEP_DETAILED {
+            let detailed = self.pools.iter_mut().filter(|pool| pool.detailed_ms > 0);
+            if let Some(pool) = detailed.min_by_key(|pool| pool.detailed_ms) {
+                pool.endpoints = Vec::new();
+                pool.follows = Default::default();
+                pool.detailed_ms = 0;
+            }
         }
     }
 }
@@ -135,7 +145,8 @@ impl Past {
 impl PoolPast {
     /// Puts an answer's points into a ring; `at` counts from point number `first`. True if there was any.
     fn take(&mut self, ring: usize, first: u64, rows: &Rows) -> bool {
-        let slots: Vec<_> = rows.at.iter().map(|at| (first + at, self.slot(ring, first + at))).collect();
+        let numbers = rows.at.iter().map(|at| first + at.value as u64);
+        let slots: Vec<_> = numbers.map(|number| (number, self.slot(ring, number))).collect();
         self.pool.fill(ring, &slots, rows);
         for theirs in rows.endpoints.iter().flatten() {
             ring::named(&mut self.endpoints, theirs).fill(ring, &slots, theirs);

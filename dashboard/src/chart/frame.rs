@@ -29,6 +29,18 @@ pub(super) fn rows_height(rows: usize) -> f64 {
     TOP_LEGEND + ROW * rows.max(2) as f64 + BOTTOM
 }
 
+/// Sorts names, of which there are few, by insertion: what stands before another and is not above it stays there. The
+/// library's sort would be 5 KB for each place that calls it.
+fn sort(ends: &mut [(f64, usize)], by: &dyn Fn((f64, usize)) -> f64) {
+    for end in 1..ends.len() {
+        let mut place = end;
+        while place > 0 && by(ends[place]) < by(ends[place - 1]) {
+            ends.swap(place, place - 1);
+            place -= 1;
+        }
+    }
+}
+
 /// Where everything lies, pixels of the page.
 pub(super) struct Frame {
     pub(super) axis: Axis,
@@ -188,14 +200,16 @@ impl Frame {
         }
         // Where there is no room for all, the first of the table have a name, and the one that was asked for.
         let gap = TEXT + 2.0;
-        ends.sort_by_key(|(_, index)| {
-            let place = chart.series[*index].place;
-            (place.is_some() && place != chart.look.highlight, place, *index)
+        sort(&mut ends, &|(_, index)| {
+            let series = &chart.series[index];
+            let asked_for = series.place.is_some() && series.place == chart.look.highlight;
+            if asked_for || series.place.is_none() { 0.0 } else { 1.0 + index as f64 }
         });
         ends.truncate(((self.bottom - TEXT / 2.0) / gap) as usize + 1);
-        let reverse = chart.kind.form() == Form::Stack;
-        let rank = |index: usize| if reverse { usize::MAX - index } else { index };
-        ends.sort_by(|one, other| one.0.total_cmp(&other.0).then(rank(one.1).cmp(&rank(other.1))));
+        let upwards = chart.kind.form() == Form::Stack;
+        let rank = |index: usize| if upwards { -(index as f64) } else { index as f64 };
+        sort(&mut ends, &|(_, index)| rank(index));
+        sort(&mut ends, &|(y, _)| y);
         let wanted: Vec<i32> = ends.iter().map(|(y, _)| *y as i32).collect();
         let bounds = ((TEXT / 2.0) as i32, self.bottom as i32);
         for ((y, index), label_y) in ends.iter().zip(labels::apart(&wanted, gap as i32, bounds)) {

@@ -22,13 +22,16 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
     frame.value_grid(chart, scale, list);
     let mut ends = Vec::new();
     // The first of the table lie on top, and above all the one that was asked for.
-    let mut order: Vec<usize> = (0..chart.series.len()).rev().collect();
-    order.sort_by_key(|index| chart.look.highlight.is_some() && chart.series[*index].place == chart.look.highlight);
-    for index in order {
-        let series = &chart.series[index];
-        let end = line(chart, frame, series, scale, list);
-        if let Some(y) = end.filter(|_| series.place.is_none_or(|place| place < crate::palette::DISTINCT)) {
-            ends.push((y, index));
+    for asked_for in [false, true] {
+        for (index, series) in chart.series.iter().enumerate().rev() {
+            let own = chart.look.highlight.is_some() && series.place == chart.look.highlight;
+            if own != asked_for {
+                continue;
+            }
+            let end = line(chart, frame, series, scale, list);
+            if let Some(y) = end.filter(|_| series.place.is_none_or(|place| place < crate::palette::DISTINCT)) {
+                ends.push((y, index));
+            }
         }
     }
     frame.name_ends(chart, ends, list);

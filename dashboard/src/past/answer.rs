@@ -1,7 +1,7 @@
 //! Reads the answer to `GET history`.
 //!
-//! A pool and an endpoint are read by the same code, and every column as the same list of [`Cell`]s, whatever its
-//! values are: that is a quarter of the code that a type for each would take in the page. Unknown fields are passed
+//! A pool and an endpoint are read by the same code, and every column, be it of values or of changes, as the same list
+//! of [`Cell`]s: that is a quarter of the code that a type for each would take in the page. Unknown fields are passed
 //! over.
 
 use std::fmt;
@@ -26,7 +26,7 @@ pub(super) struct Answer {
 pub(super) struct Rows {
     pub(super) name: String,
     /// Of a pool: when each point begins, in resolutions after the answer's `from_ms`.
-    pub(super) at: Vec<u64>,
+    pub(super) at: Vec<Cell>,
     /// Values by column, in the order of `at`; those that were not in the answer are empty.
     pub(super) columns: [Vec<Cell>; COLUMNS],
     /// `None` if they were not asked for.
@@ -36,7 +36,17 @@ pub(super) struct Rows {
 
 /// One value: a number, a truth as 0 or 1, a state as its place in [`WORDS`]; not a number where none is known.
 #[derive(Clone, Copy)]
-pub(super) struct Cell(pub(super) f32);
+pub(super) struct Cell {
+    pub(super) value: f32,
+    /// Of a change: the place in [`Rows::at`] from which on it is so.
+    from: f32,
+}
+
+const UNKNOWN: Cell = cell(f32::NAN);
+
+const fn cell(value: f32) -> Cell {
+    Cell { value, from: 0.0 }
+}
 
 impl<'de> Deserialize<'de> for Cell {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Cell, D::Error> {
@@ -46,7 +56,7 @@ impl<'de> Deserialize<'de> for Cell {
 
 struct CellVisitor;
 
-impl Visitor<'_> for CellVisitor {
+impl<'de> Visitor<'de> for CellVisitor {
     type Value = Cell;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,27 +64,37 @@ impl Visitor<'_> for CellVisitor {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell(value as f32))
+        Ok(cell(value as f32))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell(value as f32))
+        Ok(cell(value as f32))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Cell, E> {
-        Ok(Cell(value as f32))
+        Ok(cell(value as f32))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Cell, E> {
-        Ok(Cell(f32::from(u8::from(value))))
+        Ok(cell(f32::from(u8::from(value))))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Cell, E> {
-        Ok(Cell(WORDS.iter().position(|word| *word == value).map_or(f32::NAN, |code| code as f32)))
+        Ok(WORDS.iter().position(|word| *word == value).map_or(UNKNOWN, |code| cell(code as f32)))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Cell, E> {
-        Ok(Cell(f32::NAN))
+        Ok(UNKNOWN)
+    }
+
+    /// A change: from where on, and to what.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
+        let from = list.next_element()?.unwrap_or(UNKNOWN).value;
+        let mut value = UNKNOWN.value;
+        while let Some(Cell { value: next, .. }) = list.next_element()? {
+            value = next;
+        }
+        Ok(Cell { value, from })
     }
 }
 
@@ -95,7 +115,6 @@ impl<'de> Visitor<'de> for RowsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Rows, A::Error> {
         let mut rows = Rows::default();
-        let mut changes: Vec<(Column, Vec<(usize, Cell)>)> = Vec::new();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "name" | "id" => rows.name = map.next_value()?,
@@ -103,32 +122,39 @@ impl<'de> Visitor<'de> for RowsVisitor {
                 "endpoints" => rows.endpoints = map.next_value()?,
                 "failures_by" => rows.kinds = map.next_value::<Kinds>()?.0,
                 key => match Column::named(key) {
-                    Some(column) if column.changes() => changes.push((column, map.next_value()?)),
                     Some(column) => rows.columns[column as usize] = map.next_value()?,
                     None => _ = map.next_value::<IgnoredAny>()?,
                 },
             }
         }
-        for (column, changes) in changes {
-            rows.columns[column as usize] = spread(&changes, rows.length());
+        let length = rows.length();
+        for column in [Column::Status, Column::Circuit] {
+            let changes = std::mem::take(&mut rows.columns[column as usize]);
+            rows.columns[column as usize] = spread(&changes, length);
         }
         Ok(rows)
     }
 }
 
 impl Rows {
+    /// The last point's place in time, as in `at`.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.at.last().map(|at| at.value as u64)
+    }
+
     /// How many points there are.
     fn length(&self) -> usize {
-        self.columns.iter().map(Vec::len).max().unwrap_or(0)
+        self.columns[Column::Requests as usize].len()
     }
 }
 
-/// A list of changes as a value for each of `length` points.
-fn spread(changes: &[(usize, Cell)], length: usize) -> Vec<Cell> {
-    let mut values = vec![Cell(f32::NAN); length];
-    for (from, value) in changes {
-        let rest = values.len().min(*from);
-        values[rest..].fill(*value);
+/// A list of changes as a value for each of `length` points; none where there are no changes.
+fn spread(changes: &[Cell], length: usize) -> Vec<Cell> {
+    let mut values = Vec::new();
+    for change in changes {
+        values.resize(length.max(values.len()), UNKNOWN);
+        let rest = values.len().min(change.from as usize);
+        values[rest..].fill(cell(change.value));
     }
     values
 }
@@ -138,7 +164,7 @@ struct Kinds(Vec<Rows>);
 
 impl<'de> Deserialize<'de> for Kinds {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Kinds, D::Error> {
-        from.deserialize_any(KindsVisitor)
+        from.deserialize_map(KindsVisitor)
     }
 }
 
@@ -159,15 +185,5 @@ impl<'de> Visitor<'de> for KindsVisitor {
             kinds.push(rows);
         }
         Ok(Kinds(kinds))
-    }
-
-    /// Whatever else a later filter may say is passed over.
-    fn visit_unit<E: Error>(self) -> Result<Kinds, E> {
-        Ok(Kinds(Vec::new()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Kinds, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Kinds(Vec::new()))
     }
 }

@@ -121,11 +121,6 @@ impl Column {
         let name = if name == "panic" { "status" } else { name };
         NAMES.iter().position(|known| *known == name).map(|place| Column::ALL[place])
     }
-
-    /// Whether it is told as a list of changes.
-    pub(super) fn changes(self) -> bool {
-        matches!(self, Column::Status | Column::Circuit)
-    }
 }
 
 /// A pool's, an endpoint's or a kind's columns in both rings.
@@ -153,8 +148,8 @@ impl Row {
             }
             for ((number, slot), value) in points.iter().zip(values) {
                 if let Some(cell) = slot.and_then(|slot| cells.get_mut(slot)) {
-                    *cell = value.0;
-                    if !value.0.is_nan() {
+                    *cell = value.value;
+                    if !value.value.is_nan() {
                         self.last_ms = self.last_ms.max(number * RINGS[ring].period_ms);
                     }
                 }

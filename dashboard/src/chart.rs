@@ -185,8 +185,8 @@ impl Chart {
     pub fn shapes(&self, width: f64, height: f64) -> Vec<Shape> {
         let frame = frame::Frame::new(self, width, height);
         let mut list = Vec::new();
-        frame.unrecorded(self, &mut list);
         frame.time_grid(self, &mut list);
+        frame.unrecorded(self, &mut list);
         let drawn = match self.kind.form() {
             Form::Stack => stack::draw(self, &frame, &mut list),
             Form::Lines => lines::draw(self, &frame, &mut list),
@@ -203,7 +203,7 @@ impl Chart {
 
     /// The time axis that [`Chart::shapes`] draws at this width.
     pub fn axis(&self, width: f64) -> Axis {
-        frame::Frame::new(self, width, 200.0).axis
+        frame::axis(self, width)
     }
 
     /// A height at which every row can be read; the other charts do at any.
@@ -211,13 +211,18 @@ impl Chart {
         matches!(self.kind.form(), Form::Heat | Form::Bands).then(|| frame::rows_height(self.series.len()))
     }
 
+    /// Whether another endpoint stands out.
+    fn steps_back(&self, series: &Series) -> bool {
+        self.look.highlight.is_some() && series.place.is_some() && series.place != self.look.highlight
+    }
+
     /// How a series is drawn beside the others.
     fn ink(&self, series: &Series) -> Ink {
         let ink = shape::ink(series.color);
-        match (self.look.highlight, series.place) {
-            (Some(chosen), Some(place)) if chosen == place => ink.wide(2.5),
-            (Some(_), Some(_)) => ink.faint(0.25).wide(1.25),
-            (None, Some(place)) if place >= crate::palette::DISTINCT => ink.faint(0.4),
+        match series.place {
+            _ if self.steps_back(series) => ink.faint(0.25).wide(1.25),
+            Some(_) if series.place == self.look.highlight => ink.wide(2.5),
+            Some(place) if place >= crate::palette::DISTINCT => ink.faint(0.4),
             _ => ink.wide(1.75),
         }
     }

@@ -107,6 +107,11 @@ impl Theme {
         if self.dark { (139, 150, 163) } else { (107, 116, 126) }
     }
 
+    /// Where nothing was recorded.
+    pub fn blank(self) -> Rgb {
+        if self.dark { (27, 35, 43) } else { (243, 245, 246) }
+    }
+
     /// Lines of the grid.
     pub fn grid(self) -> Rgb {
         if self.dark { (38, 47, 57) } else { (230, 233, 236) }

@@ -38,7 +38,7 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
     for (row, series) in chart.series.iter().enumerate() {
         let (upper, lower) = frame.row(row, chart.series.len());
         let inset = if lower - upper > 6.0 { 1.0 } else { 0.0 };
-        let faint = if chart.ink(series).opacity < 0.3 { 0.3 } else { 1.0 };
+        let faint = if chart.steps_back(series) { 0.3 } else { 1.0 };
         for (code, left, right) in segments(chart, frame, series) {
             let area = ((left, upper + inset), (right, lower - inset));
             segment(code, area, chart.look.theme, faint, list);
@@ -55,12 +55,12 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
 fn segments(chart: &Chart, frame: &Frame, series: &Series) -> Vec<(usize, f64, f64)> {
     let mut segments: Vec<(usize, f64, f64)> = Vec::new();
     let mut end_ms = 0;
-    for (span, value) in chart.spans.iter().zip(&series.values) {
+    for (index, value) in series.values.iter().enumerate() {
         if value.is_nan() {
             continue;
         }
         let code = *value as usize;
-        let (left, right) = frame.ends(*span);
+        let ((left, right), span) = (frame.ends[index], chart.spans[index]);
         match segments.last_mut() {
             Some(last) if last.0 == code && span.0 == end_ms => last.2 = right,
             _ => segments.push((code, left, right.max(left + 1.0).min(frame.axis.right))),

@@ -1,7 +1,7 @@
 //! A chart to take away: as a drawing, and as a table of numbers.
 
 use super::shape::{self, Align, SVG_TITLE, Shape, ink};
-use super::{Chart, Kind, bands};
+use super::{Chart, Kind, bands, labels};
 use crate::format;
 
 impl Chart {
@@ -13,7 +13,10 @@ impl Chart {
             iso(shifted)[..19].replace('T', " ")
         };
         let (from, to) = (local(look.from_ms), local(look.to_ms));
-        let title = [&self.pool, " · ", self.kind.title(), " · ", &from, " to ", &to[11..]].concat();
+        let mut title = [&self.pool, " · ", self.kind.title(), " · ", &from, " to ", &to[11..]].concat();
+        if labels::width(&title) + 8.0 > width {
+            title = [&self.pool, " · ", self.kind.title()].concat();
+        }
         let title = Shape::Text((8.0, SVG_TITLE / 2.0 + 2.0), title, Align::Left, ink(look.theme.ink()));
         let shapes = self.shapes(width, (height - SVG_TITLE).max(1.0));
         shape::svg(shapes, title, ink(look.theme.paper()), (width, height))

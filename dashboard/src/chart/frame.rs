@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::labels::{self, TEXT};
 use super::shape::{Align, Shape, ink};
-use super::{Chart, Form};
+use super::{Chart, Form, Kind};
 use crate::format;
 use crate::ticks::{self, Scale};
 
@@ -29,6 +29,18 @@ pub(super) fn rows_height(rows: usize) -> f64 {
     TOP_LEGEND + ROW * rows.max(2) as f64 + BOTTOM
 }
 
+/// Sorts names, of which there are few, by insertion: what stands before another and is not above it stays there. The
+/// library's sort would be 5 KB for each place that calls it.
+fn sort(ends: &mut [(f64, usize)], by: &dyn Fn((f64, usize)) -> f64) {
+    for end in 1..ends.len() {
+        let mut place = end;
+        while place > 0 && by(ends[place]) < by(ends[place - 1]) {
+            ends.swap(place, place - 1);
+            place -= 1;
+        }
+    }
+}
+
 /// Where everything lies, pixels of the page.
 pub(super) struct Frame {
     pub(super) axis: Axis,
@@ -37,21 +49,29 @@ pub(super) struct Frame {
     width: f64,
     /// Names are written at the right.
     pub(super) names: bool,
+    /// Left and right end of every point, as far as it is on the axis.
+    pub(super) ends: Vec<(f64, f64)>,
+}
+
+/// The time axis at a width.
+pub(super) fn axis(chart: &Chart, width: f64) -> Axis {
+    let right = width - if width >= NAMES_FROM { chart.room } else { RIGHT };
+    let (from_ms, to_ms) = (chart.look.from_ms, chart.look.to_ms.max(chart.look.from_ms + 1));
+    Axis { left: LEFT, right: right.max(LEFT + 1.0).round(), from_ms, to_ms }
 }
 
 impl Frame {
     pub(super) fn new(chart: &Chart, width: f64, height: f64) -> Frame {
         let names = width >= NAMES_FROM;
-        let right = width - if names { chart.room } else { RIGHT };
-        let top = if matches!(chart.kind.form(), Form::Heat | Form::Bands) { TOP_LEGEND } else { TOP };
-        let (from_ms, to_ms) = (chart.look.from_ms, chart.look.to_ms.max(chart.look.from_ms + 1));
-        Frame {
-            axis: Axis { left: LEFT, right: right.max(LEFT + 1.0).round(), from_ms, to_ms },
-            top,
-            bottom: (height - BOTTOM).max(top + 1.0).round(),
-            width,
-            names,
-        }
+        let legend = match chart.kind.form() {
+            Form::Heat | Form::Bands => true,
+            // What no table explains is explained above where there is no room beside it.
+            _ => !names && matches!(chart.kind, Kind::Latency | Kind::Failures),
+        };
+        let axis = axis(chart, width);
+        let ends = chart.spans.iter().map(|span| (axis.x_of(span.0), axis.x_of(span.1))).collect();
+        let top = if legend { TOP_LEGEND } else { TOP };
+        Frame { axis, top, bottom: (height - BOTTOM).max(top + 1.0).round(), width, names, ends }
     }
 
     /// Where a value lies.
@@ -65,11 +85,6 @@ impl Frame {
         ((self.top + height * row as f64).round(), (self.top + height * (row + 1) as f64).round())
     }
 
-    /// Begin and end of a point as far as it is on the axis.
-    pub(super) fn ends(&self, (begin_ms, end_ms): (u64, u64)) -> (f64, f64) {
-        (self.axis.x_of(begin_ms), self.axis.x_of(end_ms))
-    }
-
     /// The right end of what may be drawn on.
     pub(super) fn right_edge(&self) -> f64 {
         self.width
@@ -78,9 +93,10 @@ impl Frame {
     /// Grey where nothing was recorded.
     pub(super) fn unrecorded(&self, chart: &Chart, list: &mut Vec<Shape>) {
         let theme = chart.look.theme;
-        for (left, right) in self.holes(chart).map(|hole| self.ends(hole)).filter(|(left, right)| right - left >= 2.0) {
+        let holes = self.holes(chart).map(|hole| (self.axis.x_of(hole.0), self.axis.x_of(hole.1)));
+        for (left, right) in holes.filter(|(left, right)| right - left >= 2.0) {
             let area = ((left, self.top), (right, self.bottom));
-            list.push(Shape::Box(area.0, area.1, ink(theme.grid()).faint(0.55)));
+            list.push(Shape::Box(area.0, area.1, ink(theme.blank())));
             let text = "not recorded";
             if !chart.spans.is_empty() && right - left > labels::width(text) + 16.0 {
                 let place = ((left + right) / 2.0, self.top + TEXT);
@@ -116,13 +132,18 @@ impl Frame {
     /// Level lines at round values, with their labels.
     pub(super) fn value_grid(&self, chart: &Chart, scale: Scale, list: &mut Vec<Shape>) {
         let theme = chart.look.theme;
+        let mut last = f64::INFINITY;
         for value in scale.marks() {
             let y = self.y(value, scale).round();
             if value > 0.0 {
                 list.push(Shape::Box((self.axis.left, y), (self.axis.right, y + 1.0), ink(theme.grid())));
             }
-            let text = ticks::value_label(scale, value, chart.kind.unit());
-            list.push(Shape::Text((self.axis.left - 8.0, y), text, Align::Right, ink(theme.quiet())));
+            // In a low chart, every second or third has its label.
+            if last - y >= TEXT + 2.0 {
+                let text = ticks::value_label(scale, value, chart.kind.unit());
+                list.push(Shape::Text((self.axis.left - 8.0, y), text, Align::Right, ink(theme.quiet())));
+                last = y;
+            }
         }
     }
 
@@ -135,32 +156,33 @@ impl Frame {
         let y = self.bottom + LANE + TEXT / 2.0 + 4.0;
         let clock = |at_ms: u64| format::clock(at_ms, look.west_minutes);
         let end = if look.live { "now".into() } else { clock(axis.to_ms) };
-        let mut free = self.label((axis.right, y), end, chart, list) - 8.0;
+        let cursor = look.cursor_ms.filter(|at_ms| axis.shows(*at_ms)).map(|at_ms| (axis.x_of(at_ms), clock(at_ms)));
+        let half = |text: &str| labels::width(text) / 2.0 + 4.0;
+        let within = |x: f64, text: &str| x.clamp(half(text), (self.width - half(text)).max(half(text)));
         let seconds = ticks::with_seconds(&self.marked_times(chart));
-        for at_ms in self.marked_times(chart).into_iter().rev() {
-            let text = if seconds { clock(at_ms) } else { clock(at_ms)[..5].into() };
-            let x = axis.x_of(at_ms);
-            if x + labels::width(&text) / 2.0 < free {
-                free = self.label((x, y), text, chart, list) - 8.0;
+        let marks = self.marked_times(chart).into_iter().rev();
+        let marks = marks.map(|at_ms| (axis.x_of(at_ms), clock(at_ms)));
+        let mut free = f64::INFINITY;
+        for (x, mut text) in std::iter::once((axis.right, end)).chain(marks) {
+            if !seconds && x < axis.right {
+                text.truncate(5);
+            }
+            let (x, half) = (within(x, &text), half(&text));
+            let hidden = cursor.as_ref().is_some_and(|(cursor, own)| (x - within(*cursor, own)).abs() < half + 32.0);
+            if x + half <= free {
+                free = x - half;
+                if !hidden {
+                    list.push(Shape::Text((x, y), text, Align::Center, ink(theme.quiet())));
+                }
             }
         }
-        if let Some(at_ms) = look.cursor_ms.filter(|at_ms| axis.shows(*at_ms)) {
-            let (x, text) = (axis.x_of(at_ms), clock(at_ms));
-            let half = labels::width(&text) / 2.0 + 4.0;
+        if let Some((x, text)) = cursor {
+            let (middle, half) = (within(x, &text), half(&text));
             list.push(Shape::Box((x, self.top), (x + 1.0, self.bottom + LANE), ink(theme.ink()).faint(0.7)));
-            let middle = x.clamp(half, (self.width - half).max(half));
             let behind = ((middle - half, y - 8.0), (middle + half, y + 8.0));
             list.push(Shape::Box(behind.0, behind.1, ink(theme.ink())));
             list.push(Shape::Text((middle, y), text, Align::Center, ink(theme.paper())));
         }
-    }
-
-    /// A time below the axis, moved to where it is whole; its left end.
-    fn label(&self, (x, y): (f64, f64), text: String, chart: &Chart, list: &mut Vec<Shape>) -> f64 {
-        let half = labels::width(&text) / 2.0;
-        let x = x.clamp(half, (self.width - half).max(half));
-        list.push(Shape::Text((x, y), text, Align::Center, ink(chart.look.theme.quiet())));
-        x - half
     }
 
     /// Words in place of a drawing.
@@ -169,22 +191,49 @@ impl Frame {
         list.push(Shape::Text(middle, text.into(), Align::Center, ink(chart.look.theme.quiet())));
     }
 
-    /// Names at the right, each beside the place where its series ends, or as near as the others allow.
-    pub(super) fn name_ends(&self, chart: &Chart, ends: &mut Vec<(f64, usize)>, list: &mut Vec<Shape>) {
+    /// Names at the right, each beside the height at which its series ends, or as near as the others allow. Of those
+    /// that would end at the same height, the first is above.
+    pub(super) fn name_ends(&self, chart: &Chart, mut ends: Vec<(f64, usize)>, list: &mut Vec<Shape>) {
         if !self.names {
+            self.name_above(chart, &ends, list);
             return;
         }
-        ends.sort_by(|one, other| one.0.total_cmp(&other.0));
+        // Where there is no room for all, the first of the table have a name, and the one that was asked for.
+        let gap = TEXT + 2.0;
+        sort(&mut ends, &|(_, index)| {
+            let series = &chart.series[index];
+            let asked_for = series.place.is_some() && series.place == chart.look.highlight;
+            if asked_for || series.place.is_none() { 0.0 } else { 1.0 + index as f64 }
+        });
+        ends.truncate(((self.bottom - TEXT / 2.0) / gap) as usize + 1);
+        let upwards = chart.kind.form() == Form::Stack;
+        let rank = |index: usize| if upwards { -(index as f64) } else { index as f64 };
+        sort(&mut ends, &|(_, index)| rank(index));
+        sort(&mut ends, &|(y, _)| y);
         let wanted: Vec<i32> = ends.iter().map(|(y, _)| *y as i32).collect();
         let bounds = ((TEXT / 2.0) as i32, self.bottom as i32);
-        for ((y, index), label_y) in ends.iter().zip(labels::apart(&wanted, TEXT as i32 + 2, bounds)) {
+        for ((y, index), label_y) in ends.iter().zip(labels::apart(&wanted, gap as i32, bounds)) {
             let series = &chart.series[*index];
-            let faint = if chart.ink(series).opacity < 1.0 { 0.4 } else { 1.0 };
-            let ink = ink(series.color).faint(faint);
+            let ink = ink(series.color).faint(if chart.steps_back(series) { 0.4 } else { 1.0 });
             let (x, label_y) = (self.axis.right, f64::from(label_y));
             list.push(Shape::Line(vec![(x + 2.0, *y), (x + 10.0, label_y)], ink.faint(0.55)));
             let name = labels::short(&series.name, labels::LONGEST);
             list.push(Shape::Text((x + 13.0, label_y), name, Align::Left, ink));
+        }
+    }
+
+    /// Names above the chart, where there is a line for them.
+    fn name_above(&self, chart: &Chart, ends: &[(f64, usize)], list: &mut Vec<Shape>) {
+        let (mut x, y) = (self.axis.left, self.top / 2.0);
+        for (_, index) in ends.iter().filter(|_| self.top == TOP_LEGEND) {
+            let series = &chart.series[*index];
+            let end = x + 16.0 + labels::width(&series.name);
+            if end <= self.width {
+                let ink = ink(series.color);
+                list.push(Shape::Box((x, y - 1.5), (x + 11.0, y + 1.5), ink));
+                list.push(Shape::Text((x + 16.0, y), series.name.clone(), Align::Left, ink));
+            }
+            x = end + 12.0;
         }
     }
 
@@ -196,10 +245,10 @@ impl Frame {
         let every = ((TEXT + 1.0) / height).ceil().max(1.0) as usize;
         for (row, series) in chart.series.iter().enumerate().step_by(every) {
             let (upper, lower) = self.row(row, rows);
-            let faint = if chart.ink(series).opacity < 0.3 { 0.4 } else { 1.0 };
+            let faint = if chart.steps_back(series) { 0.4 } else { 1.0 };
             let (y, ink) = ((upper + lower) / 2.0, ink(series.color).faint(faint));
             let (x, most, align) = if self.names {
-                (self.axis.right + 8.0, labels::LONGEST, Align::Left)
+                (self.axis.right + 13.0, labels::LONGEST, Align::Left)
             } else {
                 (LEFT - 5.0, 8, Align::Right)
             };

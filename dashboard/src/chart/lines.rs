@@ -6,7 +6,7 @@ use super::{Chart, Kind, Series, thin};
 use crate::ticks::Scale;
 
 /// Lengths of dashes and of what is between them, pixels.
-const DASH: (f64, f64) = (5.0, 3.0);
+const DASH: (f64, f64) = (6.0, 4.0);
 /// A line shorter than this needs a dot to be seen.
 const DOT: f64 = 4.0;
 
@@ -18,21 +18,23 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
         frame.value_grid(chart, Scale::holding(1.0), list);
         return false;
     };
-    let scale =
-        if chart.kind == Kind::Scores { Scale { top: 1.0, step: 0.25 } } else { Scale::holding(largest.into()) };
+    let scale = if chart.kind == Kind::Scores { Scale { top: 1.0, step: 0.2 } } else { Scale::holding(largest.into()) };
     frame.value_grid(chart, scale, list);
     let mut ends = Vec::new();
     // The first of the table lie on top, and above all the one that was asked for.
-    let mut order: Vec<usize> = (0..chart.series.len()).rev().collect();
-    order.sort_by_key(|index| chart.look.highlight.is_some() && chart.series[*index].place == chart.look.highlight);
-    for index in order {
-        let series = &chart.series[index];
-        let end = line(chart, frame, series, scale, list);
-        if let Some(y) = end.filter(|_| series.place.is_none_or(|place| place < crate::palette::DISTINCT)) {
-            ends.push((y, index));
+    for asked_for in [false, true] {
+        for (index, series) in chart.series.iter().enumerate().rev() {
+            let own = chart.look.highlight.is_some() && series.place == chart.look.highlight;
+            if own != asked_for {
+                continue;
+            }
+            let end = line(chart, frame, series, scale, list);
+            if let Some(y) = end.filter(|_| series.place.is_none_or(|place| place < crate::palette::DISTINCT)) {
+                ends.push((y, index));
+            }
         }
     }
-    frame.name_ends(chart, &mut ends, list);
+    frame.name_ends(chart, ends, list);
     true
 }
 
@@ -43,8 +45,8 @@ pub(super) fn line(chart: &Chart, frame: &Frame, series: &Series, scale: Scale, 
     let mut end = None;
     for run in thin::runs(chart, &|index| !series.values[index].is_nan()) {
         let newest = run.end == chart.spans.len();
-        let kept = thin::thin(chart, frame, run, &value);
-        let places = thin::places(chart, frame, &kept);
+        let kept = thin::thin(frame, run, &value);
+        let places = thin::places(frame, &kept);
         let places: Vec<Place> = places.iter().map(|(x, index)| (*x, frame.y(value(*index), scale))).collect();
         end = places.last().filter(|_| newest).map(|place| place.1);
         if places.len() == 3 && places[2].0 - places[0].0 < DOT {
@@ -64,12 +66,13 @@ fn cursor_dot(chart: &Chart, frame: &Frame, series: &Series, scale: Scale, list:
         return;
     };
     if !series.values[index].is_nan() {
-        let place = (thin::middle(chart, frame, index), frame.y(series.values[index].into(), scale));
+        let place = (thin::middle(frame, index), frame.y(series.values[index].into(), scale));
         list.push(Shape::Circle(place, 2.5, true, ink));
     }
 }
 
-/// A line, in dashes if it is to be.
+/// A line that goes to the right, in dashes if it is to be. They are measured across: as many strokes as the width needs,
+/// however the line goes up and down.
 pub(super) fn stroke(places: Vec<Place>, dashed: bool, ink: Ink, list: &mut Vec<Shape>) {
     if !dashed {
         list.push(Shape::Line(places, ink));
@@ -79,14 +82,8 @@ pub(super) fn stroke(places: Vec<Place>, dashed: bool, ink: Ink, list: &mut Vec<
     let (mut on, mut left) = (true, DASH.0);
     let mut dash = vec![from];
     for to in places {
-        loop {
-            let (across, down) = (to.0 - from.0, to.1 - from.1);
-            let length = (across * across + down * down).sqrt();
-            if length <= left {
-                left -= length;
-                break;
-            }
-            from = (from.0 + across * left / length, from.1 + down * left / length);
+        while to.0 - from.0 > left {
+            from = (from.0 + left, from.1 + (to.1 - from.1) * left / (to.0 - from.0));
             if on {
                 dash.push(from);
                 list.push(Shape::Line(std::mem::take(&mut dash), ink));
@@ -96,6 +93,7 @@ pub(super) fn stroke(places: Vec<Place>, dashed: bool, ink: Ink, list: &mut Vec<
             on = !on;
             left = if on { DASH.0 } else { DASH.1 };
         }
+        left -= to.0 - from.0;
         from = to;
         if on {
             dash.push(to);

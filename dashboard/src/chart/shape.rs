@@ -5,7 +5,7 @@
 //! types each time.
 
 use plotters::backend::DrawingBackend;
-use plotters::prelude::{Color, IntoFont, RGBColor, SVGBackend, ShapeStyle};
+use plotters::prelude::{Color, FontDesc, FontFamily, FontStyle, RGBColor, SVGBackend, ShapeStyle, TextStyle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::labels::TEXT;
@@ -128,8 +128,11 @@ pub fn paint<B: DrawingBackend>(backend: &mut B, shapes: &[Shape], fine: Fine) -
                     Align::Center => HPos::Center,
                     Align::Right => HPos::Right,
                 };
-                let font = (FONT, TEXT * fine.scale * fine.text).into_font();
-                let style = font.color(&style(*ink, fine).color).pos(Pos::new(horizontal, VPos::Center));
+                // Not from a text, which would be searched for names that plotters knows.
+                let size = TEXT * fine.scale * fine.text;
+                let font = FontDesc::new(FontFamily::Name(FONT), size, FontStyle::Normal);
+                let color = style(*ink, fine).color;
+                let style = TextStyle::from(font).color(&color).pos(Pos::new(horizontal, VPos::Center));
                 backend.draw_text(text, &style, at(place))
             }
         };
@@ -157,10 +160,12 @@ pub(super) fn svg(mut shapes: Vec<Shape>, title: Shape, paper: Ink, (width, heig
     // A string refuses nothing.
     paint(&mut backend, &shapes, fine);
     drop(backend);
-    // The size on the page; the view box keeps counting in parts.
-    let parts = |pixels: u32| (pixels * SVG_PARTS).to_string();
-    let size = |width: &str, height: &str| ["<svg width=\"", width, "\" height=\"", height, "\""].concat();
-    text.replacen(&size(&parts(width), &parts(height)), &size(&width.to_string(), &height.to_string()), 1)
+    // The size on the page; the view box goes on counting in parts.
+    let head = |width: u32, height: u32| {
+        ["<svg width=\"", &width.to_string(), "\" height=\"", &height.to_string(), "\""].concat()
+    };
+    let rest = head(width * SVG_PARTS, height * SVG_PARTS).len();
+    [&head(width, height), &text[rest..]].concat()
 }
 
 /// Room above the shapes of an SVG.

@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 use super::shape::{Place, Shape};
-use super::{Chart, lines, thin};
+use super::{Chart, Kind, lines, thin};
 use crate::palette;
 use crate::ticks::Scale;
 
@@ -25,17 +25,19 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
     let mut ends: Vec<(f64, usize)> = Vec::new();
     for run in thin::runs(chart, &known) {
         let newest = run.end == chart.spans.len();
-        let kept = thin::thin(chart, frame, run, &|index| totals[index]);
-        let places = thin::places(chart, frame, &kept);
+        let kept = thin::thin(frame, run, &|index| totals[index]);
+        let places = thin::places(frame, &kept);
         let mut below = vec![0.0; places.len()];
         for area in &areas {
             let above: Vec<f64> =
                 places.iter().zip(&below).map(|((_, index), below)| below + value(*area, *index)).collect();
+            // Kinds of failures have no table: whatever is seen is named.
+            let named = above.last() > below.last() || chart.kind == Kind::Failures && has_values(chart, *area);
+            if newest && named {
+                let middle = above.iter().chain(&below).rev().step_by(below.len()).take(2).sum::<f64>() / 2.0;
+                ends.push((frame.y(middle, scale), *area));
+            }
             if above != below {
-                if newest && above.last() > below.last() {
-                    let middle = above.iter().chain(&below).rev().step_by(below.len()).take(2).sum::<f64>() / 2.0;
-                    ends.push((frame.y(middle, scale), *area));
-                }
                 let at = |(place, height): (&(f64, usize), &f64)| -> Place { (place.0, frame.y(*height, scale)) };
                 let edge: Vec<Place> = places.iter().zip(&above).map(at).collect();
                 one(chart, *area, edge, places.iter().zip(&below).map(at).collect(), list);
@@ -48,8 +50,12 @@ pub(super) fn draw(chart: &Chart, frame: &Frame, list: &mut Vec<Shape>) -> bool 
             ends.push((y, index));
         }
     }
-    frame.name_ends(chart, &mut ends, list);
+    frame.name_ends(chart, ends, list);
     true
+}
+
+fn has_values(chart: &Chart, area: usize) -> bool {
+    chart.series[area].values.iter().any(|value| *value > 0.0)
 }
 
 /// The area between two edges. Of two with the same hue, the dashed one is paler.

@@ -21,18 +21,18 @@ pub(super) fn runs(chart: &Chart, known: &dyn Fn(usize) -> bool) -> Vec<Range<us
 }
 
 /// Where a point is drawn: in its middle.
-pub(super) fn middle(chart: &Chart, frame: &Frame, index: usize) -> f64 {
-    let (left, right) = frame.ends(chart.spans[index]);
+pub(super) fn middle(frame: &Frame, index: usize) -> f64 {
+    let (left, right) = frame.ends[index];
     (left + right) / 2.0
 }
 
 /// Of a run, the lowest and the highest point of every pixel.
-pub(super) fn thin(chart: &Chart, frame: &Frame, run: Range<usize>, value: &dyn Fn(usize) -> f64) -> Vec<usize> {
+pub(super) fn thin(frame: &Frame, run: Range<usize>, value: &dyn Fn(usize) -> f64) -> Vec<usize> {
     let mut kept = Vec::new();
     let mut pixel = f64::NAN;
     let (mut low, mut high) = (run.start, run.start);
     for index in run {
-        let own = middle(chart, frame, index).floor();
+        let own = middle(frame, index).floor();
         if own != pixel {
             keep(&mut kept, low, high, pixel);
             (pixel, low, high) = (own, index, index);
@@ -59,11 +59,11 @@ fn keep(kept: &mut Vec<usize>, low: usize, high: usize, pixel: f64) {
 
 /// The kept points of a run with their places across: the first goes back to its begin, the last on to its end, so that
 /// one alone is seen and a gap is as wide as it was.
-pub(super) fn places(chart: &Chart, frame: &Frame, kept: &[usize]) -> Vec<(f64, usize)> {
-    let mut places: Vec<(f64, usize)> = kept.iter().map(|index| (middle(chart, frame, *index), *index)).collect();
+pub(super) fn places(frame: &Frame, kept: &[usize]) -> Vec<(f64, usize)> {
+    let mut places: Vec<(f64, usize)> = kept.iter().map(|index| (middle(frame, *index), *index)).collect();
     if let (Some(first), Some(last)) = (kept.first(), kept.last()) {
-        places.insert(0, (frame.ends(chart.spans[*first]).0, *first));
-        places.push((frame.ends(chart.spans[*last]).1, *last));
+        places.insert(0, (frame.ends[*first].0, *first));
+        places.push((frame.ends[*last].1, *last));
     }
     places
 }

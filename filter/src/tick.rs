@@ -284,6 +284,7 @@ fn publish(state: &mut PoolState, membership: &Membership, now: Time) {
         at_ms: now.as_millis(),
         picks,
         refused,
+        failures_by: pool.failures_by(),
         endpoints: pool.counts(),
     };
     if let Some((_, key, _)) = &state.sharing.cell {

@@ -4,9 +4,10 @@
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::sketch::{CompactSketch, Sketch};
+use crate::view::FailuresBy;
 use alloc::vec::Vec;
 
-const CELL_VERSION: u8 = 3;
+const CELL_VERSION: u8 = 4;
 const SKETCH_VERSION: u8 = 2;
 
 /// One worker's counts for one pool.
@@ -24,6 +25,8 @@ pub struct Cell {
     pub picks: u64,
     /// Requests refused because nothing may be called.
     pub refused: u64,
+    /// Failed attempts by kind, of all endpoints and of those that have left.
+    pub failures_by: FailuresBy,
     /// Counts per endpoint.
     pub endpoints: Vec<CellEndpoint>,
 }
@@ -112,9 +115,10 @@ impl Cell {
         writer.varint(u64::from(self.worker));
         writer.key(self.nonce);
         writer.key(self.generation);
-        for value in [self.at_ms, self.picks, self.refused, self.endpoints.len() as u64] {
-            writer.varint(value);
+        for value in [self.at_ms, self.picks, self.refused].iter().chain(&self.failures_by.0) {
+            writer.varint(*value);
         }
+        writer.varint(self.endpoints.len() as u64);
         for endpoint in &self.endpoints {
             writer.key(endpoint.key);
             for value in [
@@ -156,6 +160,7 @@ impl Cell {
             at_ms: reader.varint()?,
             picks: reader.varint()?,
             refused: reader.varint()?,
+            failures_by: FailuresBy(reader.counts()?),
             endpoints: reader.list(|r| {
                 Ok(CellEndpoint {
                     key: r.key()?,
@@ -276,9 +281,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cell_survives_the_road(worker: u32, nonce: u64, generation: u64, at_ms: u64, picks: u64, refused: u64,
+        fn a_cell_survives_the_road(worker: u32, nonce: u64, generation: u64, at_ms: u64, picks: u64, refused: u64, kinds: [u64; 8],
                                     endpoints in prop::collection::vec(endpoint(), 0..20)) {
-            let cell = Cell { worker, nonce, generation, at_ms, picks, refused, endpoints };
+            let failures_by = FailuresBy(kinds);
+            let cell = Cell { worker, nonce, generation, at_ms, picks, refused, failures_by, endpoints };
             prop_assert_eq!(Cell::decode(&cell.encode()), Ok(cell));
         }
 

@@ -2,7 +2,7 @@
 //! What a change may be is decided in the engine; here are only the data and their binary form.
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::view::CircuitState;
+use crate::view::{Circuit, CircuitState};
 use alloc::vec::Vec;
 
 const CIRCUITS_VERSION: u8 = 2;
@@ -39,6 +39,21 @@ pub struct CircuitEntry {
     pub probes_passed: u32,
     /// Half-open: those of them that were slow.
     pub probes_slow: u32,
+}
+
+impl CircuitEntry {
+    /// As readers see it, where so many probes have to pass.
+    #[must_use]
+    pub fn view(&self, half_open_permits: u32) -> Circuit {
+        let half_open = self.state == CircuitState::HalfOpen;
+        Circuit {
+            state: self.state,
+            generation: self.generation,
+            openings: self.openings,
+            until_ms: (half_open || self.state == CircuitState::Open).then_some(self.until_ms),
+            permits_left: half_open.then(|| half_open_permits.saturating_sub(self.permits_issued)),
+        }
+    }
 }
 
 impl Circuits {

@@ -90,6 +90,15 @@ impl<'a> Reader<'a> {
         Err(Malformed)
     }
 
+    /// As many numbers as the array has room for.
+    pub(crate) fn counts<const N: usize>(&mut self) -> Result<[u64; N], Malformed> {
+        let mut counts = [0; N];
+        for count in &mut counts {
+            *count = self.varint()?;
+        }
+        Ok(counts)
+    }
+
     pub(crate) fn small(&mut self) -> Result<u32, Malformed> {
         u32::try_from(self.varint()?).map_err(|_| Malformed)
     }

@@ -4,8 +4,8 @@
 
 use crate::circuits::{state_byte, state_of};
 use crate::codec::{Malformed, Reader, Writer};
-use crate::view::{Event, FailureKind, Reason, Signal, Transition};
-use alloc::{collections::VecDeque, vec::Vec};
+use crate::view::{Event, Events, FailureKind, Reason, Signal, Transition, VERSION};
+use alloc::vec::Vec;
 
 const EVENTS_VERSION: u8 = 2;
 
@@ -18,7 +18,7 @@ pub struct EventLog {
     /// The last sequence number given out.
     pub last_seq: u64,
     /// Oldest first, without gaps, up to `last_seq`.
-    pub events: VecDeque<Event>,
+    pub events: Vec<Event>,
 }
 
 impl EventLog {
@@ -26,16 +26,25 @@ impl EventLog {
     pub fn append(&mut self, mut event: Event) {
         self.last_seq = self.last_seq.saturating_add(1);
         event.seq = self.last_seq;
-        self.events.push_back(event);
+        self.events.push(event);
         while self.events.len() > CAPACITY {
-            self.events.pop_front();
+            self.events.remove(0);
         }
     }
 
     /// The last number that is no longer here; 0 if nothing was dropped.
     #[must_use]
     pub fn dropped_through(&self) -> u64 {
-        self.events.front().map_or(self.last_seq, |event| event.seq.saturating_sub(1))
+        self.events.first().map_or(self.last_seq, |event| event.seq.saturating_sub(1))
+    }
+
+    /// What came after the event with this number, to be shown.
+    #[must_use]
+    pub fn since(mut self, seq: u64, at_ms: u64) -> Events {
+        let dropped_through = self.dropped_through();
+        let known = usize::try_from(seq.saturating_sub(dropped_through)).unwrap_or(usize::MAX);
+        let events = self.events.split_off(known.min(self.events.len()));
+        Events { version: VERSION, at_ms, last_seq: self.last_seq, dropped_through, events }
     }
 
     /// The binary form.
@@ -57,7 +66,7 @@ impl EventLog {
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, EVENTS_VERSION)?;
         let last_seq = reader.varint()?;
-        let events = VecDeque::from(reader.list(read_event)?);
+        let events = reader.list(read_event)?;
         reader.end()?;
         Ok(Self { last_seq, events })
     }

@@ -27,12 +27,13 @@ pub mod json;
 pub mod keys;
 pub mod merge;
 pub mod registry;
+pub mod report;
 pub mod sketch;
 pub mod view;
 
 pub use codec::Malformed;
 
 pub use view::{
-    Circuit, CircuitState, Endpoint, Event, Events, FailureKind, Health, LatencyMs, Pool, Reason, Signal, Snapshot,
-    Status, Transition, VERSION, Worker,
+    Circuit, CircuitState, Endpoint, Event, Events, FailureKind, FailuresBy, Health, LatencyMs, Pool, Reason, Signal,
+    Snapshot, Status, Transition, VERSION, Worker,
 };

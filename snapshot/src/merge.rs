@@ -3,6 +3,7 @@
 
 use crate::cell::{Cell, CellEndpoint, SketchCell};
 use crate::sketch::{CoarseSketch, Sketch};
+use crate::view::FailuresBy;
 use alloc::vec::Vec;
 
 /// One endpoint, all workers together.
@@ -21,6 +22,8 @@ pub struct MergedPool {
     pub picks: u64,
     /// Requests refused.
     pub refused: u64,
+    /// Failed attempts by kind.
+    pub failures_by: FailuresBy,
     /// How many of the workers added are alive.
     pub alive: u32,
     /// Which those are, as a hash: what came since an earlier sum can be told only while it is the same.
@@ -52,6 +55,7 @@ impl MergedPool {
     pub fn add(&mut self, cell: &Cell, stale: bool) {
         self.picks = self.picks.saturating_add(cell.picks);
         self.refused = self.refused.saturating_add(cell.refused);
+        self.failures_by.add(&cell.failures_by);
         if !stale {
             self.alive = self.alive.saturating_add(1);
             // Nonces are random, and the order does not count.

@@ -3,6 +3,10 @@
 //! Field names are a contract with other programs. Fields may be added within one [`VERSION`]; readers ignore
 //! fields that they do not know. Times are Unix milliseconds of the proxy's clock, durations are milliseconds.
 
+mod reason;
+
+pub use reason::{FailureKind, FailuresBy, Reason, Signal, Transition};
+
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
@@ -60,24 +64,30 @@ pub struct Pool {
     pub requests: u64,
     /// Failed attempts, all endpoints.
     pub failures: u64,
+    /// The same by kind, together with those of endpoints that have left since.
+    #[serde(default)]
+    pub failures_by: FailuresBy,
     /// Attempts now under way, all endpoints.
     pub in_flight: u64,
     /// Endpoints whose circuit is not closed.
     pub ejected: u32,
     /// How many endpoints may be ejected at once.
     pub max_ejected: u32,
-    /// Endpoints that may get ordinary traffic now.
+    /// Endpoints that may get ordinary traffic now: neither draining nor forced open, and with a circuit that passes, which
+    /// in panic does not count.
     #[serde(default)]
     pub eligible: u32,
-    /// With fewer eligible than this, ejections are ignored.
+    /// With fewer eligible ones than this, ejections are ignored: the panic threshold of those that are neither draining
+    /// nor forced open, rounded up. 0 where no number says so: the threshold is 0, or there are several tiers, each of which
+    /// is judged by itself and only while all together cannot carry the traffic.
     #[serde(default)]
     pub panic_below: u32,
-    /// One letter per endpoint.
-    #[serde(default)]
-    pub strip: String,
     /// Percentiles over all endpoints, of the last 5 to 10 s.
     pub latency_ms: Option<LatencyMs>,
-    /// In the order of the configuration.
+    /// One letter per endpoint, in the order of the configuration, see [`Status::letter`]. It is there for all pools.
+    #[serde(default)]
+    pub strip: String,
+    /// In the order of the configuration; empty if others were asked for.
     pub endpoints: Vec<Endpoint>,
 }
 
@@ -143,6 +153,24 @@ pub enum Status {
     Warming,
 }
 
+impl Status {
+    /// An endpoint in [`Pool::strip`]. Of several that hold, the first of: `f` forced open, `e` ejected (its circuit is open),
+    /// `p` half-open (probing), `n` draining, `w` warming, `d` degraded, `u` unknown, `h` healthy.
+    #[must_use]
+    pub fn letter(self, circuit: CircuitState) -> char {
+        match (circuit, self) {
+            (CircuitState::ForcedOpen, _) => 'f',
+            (CircuitState::HalfOpen, _) => 'p',
+            (CircuitState::Open, _) | (_, Self::Unhealthy) => 'e',
+            (_, Self::Draining) => 'n',
+            (_, Self::Warming) => 'w',
+            (_, Self::Degraded) => 'd',
+            (_, Self::Unknown) => 'u',
+            (_, Self::Healthy) => 'h',
+        }
+    }
+}
+
 /// One endpoint's circuit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Circuit {
@@ -195,163 +223,6 @@ impl CircuitState {
             Self::HalfOpen => "half_open",
             Self::ForcedOpen => "forced_open",
             Self::Disabled => "disabled",
-        }
-    }
-}
-
-/// A change of a circuit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Transition {
-    /// When.
-    pub at_ms: u64,
-    /// State before.
-    pub from: CircuitState,
-    /// State after.
-    pub to: CircuitState,
-    /// Why.
-    pub reason: Reason,
-}
-
-/// Why a circuit changed, with the evidence.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reason {
-    /// What was noticed.
-    pub signal: Signal,
-    /// The value seen, in the signal's unit.
-    pub observed: f64,
-    /// The value that it reached.
-    pub threshold: f64,
-    /// Attempts that the observation rests on.
-    pub samples: u64,
-    /// Share of those attempts that failed or were slow, 0 to 1, where the signal has another unit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<f64>,
-    /// The same of the pool's other endpoints in the same time: a share of failures or of slow answers, 0 to 1; for
-    /// `silence` the pool's 99.9th percentile, milliseconds. Absent where it says nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pool: Option<f64>,
-    /// The kind of the last failure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<FailureKind>,
-    /// Up to three traces to look at.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub trace_ids: Vec<String>,
-}
-
-/// What was noticed. Where nothing else is said, the circuit opened (closed → open).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Signal {
-    /// Failures in a row; observed and threshold count failures.
-    ConsecutiveFailures,
-    /// The time out is over (open → half-open); observed and threshold are milliseconds.
-    EjectionElapsed,
-    /// Every probe passed (half-open → closed); observed and threshold count probes.
-    ProbesPassed,
-    /// A probe failed (half-open → open); observed and threshold count failed probes.
-    ProbeFailed,
-    /// Permits were never settled (half-open → half-open, new permits); observed and threshold count permits.
-    PermitsExpired,
-    /// It fails more often than the others; observed and threshold are evidence, the logarithm of a likelihood ratio.
-    Failures,
-    /// It is slow more often than the others; observed and threshold are evidence as above.
-    Slowness,
-    /// It does not answer at all; observed and threshold are milliseconds, samples count waiting attempts.
-    Silence,
-    /// Share of failures in the window; observed and threshold are percent.
-    FailureRate,
-    /// Share of slow calls in the window; observed and threshold are percent.
-    SlowRate,
-    /// Most probes were slow (half-open → open); observed and threshold count slow probes.
-    ProbesSlow,
-    /// The configuration says so (to and from forced open and disabled).
-    Operator,
-}
-
-impl Signal {
-    /// All signals, in the order of their numbers in binary records.
-    pub const ALL: [Self; 12] = [
-        Self::ConsecutiveFailures,
-        Self::EjectionElapsed,
-        Self::ProbesPassed,
-        Self::ProbeFailed,
-        Self::PermitsExpired,
-        Self::Failures,
-        Self::Slowness,
-        Self::Silence,
-        Self::FailureRate,
-        Self::SlowRate,
-        Self::ProbesSlow,
-        Self::Operator,
-    ];
-
-    /// The name in JSON, metrics and log lines.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ConsecutiveFailures => "consecutive_failures",
-            Self::EjectionElapsed => "ejection_elapsed",
-            Self::ProbesPassed => "probes_passed",
-            Self::ProbeFailed => "probe_failed",
-            Self::PermitsExpired => "permits_expired",
-            Self::Failures => "failures",
-            Self::Slowness => "slowness",
-            Self::Silence => "silence",
-            Self::FailureRate => "failure_rate",
-            Self::SlowRate => "slow_rate",
-            Self::ProbesSlow => "probes_slow",
-            Self::Operator => "operator",
-        }
-    }
-}
-
-/// How an attempt failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// An answer whose status counts as a failure, 500 or above unless configured otherwise.
-    Status,
-    /// No connection: refused or unreachable.
-    Connect,
-    /// The connection broke before the answer.
-    Reset,
-    /// No answer in time.
-    Timeout,
-    /// The answer broke off in its body.
-    Truncated,
-    /// No connection in time.
-    ConnectTimeout,
-    /// What came was no answer of the protocol.
-    Protocol,
-    /// A gRPC status that counts as a failure, or none at the end of the call.
-    Grpc,
-}
-
-impl FailureKind {
-    /// All kinds, in the order of their numbers in binary records.
-    pub const ALL: [Self; 8] = [
-        Self::Status,
-        Self::Connect,
-        Self::Reset,
-        Self::Timeout,
-        Self::Truncated,
-        Self::ConnectTimeout,
-        Self::Protocol,
-        Self::Grpc,
-    ];
-
-    /// The name in JSON and log lines.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Status => "status",
-            Self::Connect => "connect",
-            Self::Reset => "reset",
-            Self::Timeout => "timeout",
-            Self::Truncated => "truncated",
-            Self::ConnectTimeout => "connect_timeout",
-            Self::Protocol => "protocol",
-            Self::Grpc => "grpc",
         }
     }
 }

@@ -263,8 +263,13 @@ fn state_cell(row: Row) -> El {
 fn share_cell(row: Row) -> El {
     let bar = el("span", "bar")
         .set("aria-hidden", "true")
-        .with(el("span", "fill").bind("style", move || of(row, |row| format!("width:{}%", (100.0 * row.share_part) as u32))))
-        .with(el("span", "due").bind("style", move || of(row, |row| format!("left:{}%", (100.0 * row.due_part) as u32))));
+        .with(
+            el("span", "fill")
+                .bind("style", move || of(row, |row| format!("width:{}%", (100.0 * row.share_part) as u32))),
+        )
+        .with(
+            el("span", "due").bind("style", move || of(row, |row| format!("left:{}%", (100.0 * row.due_part) as u32))),
+        );
     let figure = el("span", "figure").words(of_row(row, |row| row.share.to_string()));
     cell("share", "share", "Share").with(bar).with(figure)
 }

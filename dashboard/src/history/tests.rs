@@ -116,7 +116,9 @@ fn memory_is_bounded_in_time_and_number() {
 #[test]
 fn endpoints_and_pools_that_left_are_forgotten() {
     let mut history = history(&[snapshot(1000, &[("a", 1, 0), ("b", 1, 0)]), snapshot(2000, &[("b", 2, 0)])]);
-    assert!(history.pool("p").is_some_and(|pool| pool.endpoints.get("a").is_none() && pool.endpoints.get("b").is_some()));
+    assert!(
+        history.pool("p").is_some_and(|pool| pool.endpoints.get("a").is_none() && pool.endpoints.get("b").is_some())
+    );
     history.observe(&Snapshot { at_ms: 3000, ..Snapshot::default() });
     assert!(history.pool("p").is_none());
 }

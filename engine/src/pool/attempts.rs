@@ -336,6 +336,7 @@ impl Pool {
             }
             Outcome::Failure(kind) => {
                 cold.failures = cold.failures.saturating_add(1);
+                self.failures_by.count(kind);
                 recent.failures = recent.failures.saturating_add(1);
                 cold.last_failure = Some(kind);
                 hot.ewma.penalise(now);

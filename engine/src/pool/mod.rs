@@ -34,7 +34,7 @@ use crate::positions::Positions;
 use crate::time::Time;
 use alloc::vec::Vec;
 use plimsoll_snapshot::circuits::{CircuitEntry, Circuits};
-use plimsoll_snapshot::{CircuitState, sketch::CompactSketch};
+use plimsoll_snapshot::{CircuitState, FailuresBy, sketch::CompactSketch};
 
 pub use attempts::{Attempt, Ending, Outcome};
 pub use pick::{Candidates, Refusal, Refused};
@@ -76,6 +76,7 @@ pub struct Pool {
     pub(crate) circuits: Circuits,
     pub(crate) picks: u64,
     pub(crate) refused: u64,
+    failures_by: FailuresBy,
     /// Requests steered or refused when the tick last looked: a pool that refuses everything has to probe, too.
     requests_before: u64,
     /// A request came since the last tick, so permits claimed now will be used.
@@ -109,6 +110,7 @@ impl Pool {
             circuits: Circuits::default(),
             picks: 0,
             refused: 0,
+            failures_by: FailuresBy::default(),
             requests_before: 0,
             has_traffic: false,
         };
@@ -237,6 +239,17 @@ impl Pool {
         }
     }
 
+    /// With fewer eligible endpoints than this, ejections are ignored. 0 where no number says so: the threshold is 0, or
+    /// there are several tiers, each of which is judged by itself and only while all together cannot carry the traffic.
+    #[must_use]
+    pub fn panic_below(&self) -> usize {
+        if !self.choice.whole().is_some_and(plan::Plan::has_one_tier) {
+            return 0;
+        }
+        let present = self.hot.iter().filter(|hot| hot.is_present()).count();
+        present.saturating_mul(self.config.panic_threshold_percent as usize).div_ceil(100)
+    }
+
     /// The circuits record as this worker last saw it.
     #[must_use]
     pub fn circuits(&self) -> &Circuits {
@@ -317,6 +330,12 @@ impl Pool {
     #[must_use]
     pub fn totals(&self) -> (u64, u64) {
         (self.picks, self.refused)
+    }
+
+    /// Attempts that failed, by kind, of all endpoints and of those that have left.
+    #[must_use]
+    pub fn failures_by(&self) -> FailuresBy {
+        self.failures_by
     }
 
     /// Earliest time at which an ejected endpoint may be tried again.

@@ -193,6 +193,10 @@ impl Plan {
         self.groups.iter().fold(0, |sum, group| sum.saturating_add(group.eligible.len()))
     }
 
+    pub(super) fn has_one_tier(&self) -> bool {
+        self.tiers().count() == 1
+    }
+
     /// The index of the group that a request goes to. `unit` (0 to 1) is asked for only if there is a choice.
     pub(super) fn draw(&self, unit: impl FnOnce() -> f64) -> Option<usize> {
         let open = |group: &&Group| group.share > 0.0;

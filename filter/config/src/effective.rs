@@ -168,7 +168,7 @@ fn source(source: &KeySource) -> Value {
 fn range(range: &KeyRange, endpoints: &[EndpointConfig]) -> Value {
     let bound = |bound: &KeyBound| match bound {
         KeyBound::Number(number) => Value::from(*number),
-        KeyBound::Text(text) => Value::from(String::from_utf8_lossy(text)),
+        KeyBound::Text(text) => Value::from(core::str::from_utf8(text).unwrap_or_default()),
     };
     let id = |position: &u32| endpoints.get(*position as usize).map(|endpoint| endpoint.id.as_str());
     let mut fields = Fields(Map::new());

@@ -1,9 +1,9 @@
 //! The endpoints of a pool.
 
+use super::address::canonical;
 use super::circuits;
 use super::node::{Node, Object};
 use super::validate::{non_empty, unique};
-use core::net::SocketAddr;
 use plimsoll_engine::EndpointConfig;
 
 const MAX_ENDPOINTS: usize = 100_000;
@@ -39,10 +39,10 @@ pub(super) fn read(node: &Node) -> Result<Vec<EndpointConfig>, String> {
 /// An address in the form in which the proxy prints it: other spellings would never match.
 fn address(endpoint: &Object) -> Result<String, String> {
     let node = endpoint.required("address")?;
-    match node.text()?.parse::<SocketAddr>() {
-        Ok(address) if address.port() > 0 => Ok(address.to_string()),
-        Ok(_) => Err(node.error("has port 0, allowed are 1 to 65535")),
-        Err(_) => Err(node.error("is not an IP address and port, such as \"10.0.2.10:8002\" or \"[fd00::1]:80\"")),
+    match canonical(node.text()?) {
+        Some((_, 0)) => Err(node.error("has port 0, allowed are 1 to 65535")),
+        Some((address, _)) => Ok(address),
+        None => Err(node.error("is not an IP address and port, such as \"10.0.2.10:8002\" or \"[fd00::1]:80\"")),
     }
 }
 

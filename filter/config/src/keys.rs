@@ -1,7 +1,7 @@
 //! How requests get their keys, and what the keyed strategies do with them.
 
 use super::KeySource;
-use super::node::{Node, Object};
+use super::node::{Node, Object, listed};
 use super::validate::{LIMIT, header_name, is_token, non_empty};
 use plimsoll_engine::hashing::{MAGLEV_MAX_MEMBERS, MAGLEV_MAX_SIZE, is_prime};
 use plimsoll_engine::{EndpointConfig, HashingConfig, KeyBound, KeyRange, Strategy, sort_by};
@@ -25,7 +25,7 @@ pub(super) fn fit(pool: &Object, strategy: Strategy) -> Result<(), String> {
         match pool.get(key) {
             Some(node) if !fits => {
                 let names: Vec<&str> = strategies.iter().map(|strategy| strategy.name()).collect();
-                let (wanted, given) = (names.join(" or "), strategy.name());
+                let (wanted, given) = (listed(&names, " or "), strategy.name());
                 return Err(node.error(format_args!("needs strategy {wanted}, this pool has {given}")));
             }
             None if fits && matches!(key, "hash_key" | "ranges") => {
@@ -51,7 +51,7 @@ fn source(node: &Node) -> Result<KeySource, String> {
     let source = node.object(&KINDS)?;
     let given: Vec<Node> = KINDS.iter().filter_map(|kind| source.get(kind)).collect();
     let [value] = given.as_slice() else {
-        return Err(node.error(format_args!("has {} keys, allowed is one of {}", given.len(), KINDS.join(", "))));
+        return Err(node.error(format_args!("has {} keys, allowed is one of {}", given.len(), listed(&KINDS, ", "))));
     };
     let present = |source: KeySource| match value.flag()? {
         true => Ok(source),

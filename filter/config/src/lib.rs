@@ -14,6 +14,7 @@
     )
 )]
 
+mod address;
 mod circuits;
 mod classify;
 mod effective;

@@ -50,7 +50,7 @@ impl<'a> Node<'a> {
         let map = self.value.as_object().ok_or_else(|| self.error("is not an object"))?;
         let object = Object { map, path: self.path.clone() };
         match map.keys().find(|key| !keys.contains(&key.as_str())) {
-            Some(key) => Err(format!("{}: unknown key, allowed are {}", object.at(key), keys.join(", "))),
+            Some(key) => Err(format!("{}: unknown key, allowed are {}", object.at(key), listed(keys, ", "))),
             None => Ok(object),
         }
     }
@@ -156,7 +156,7 @@ impl<'a> Node<'a> {
         let chosen = self.value.as_str().and_then(|text| choices.iter().find(|(name, _)| *name == text));
         chosen.map(|(_, value)| *value).ok_or_else(|| {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            self.error(format_args!("is none of {}", names.join(", ")))
+            self.error(format_args!("is none of {}", listed(&names, ", ")))
         })
     }
 }
@@ -189,6 +189,18 @@ impl<'a> Object<'a> {
     pub fn or<T>(&self, key: &str, default: T, read: impl FnOnce(&Node<'a>) -> Result<T, String>) -> Result<T, String> {
         self.get(key).map_or(Ok(default), |node| read(&node))
     }
+}
+
+/// Names with `between` between them: the standard library's `join` is a kilobyte of code.
+pub(crate) fn listed(names: &[&str], between: &str) -> String {
+    let mut list = String::new();
+    for name in names {
+        if !list.is_empty() {
+            list.push_str(between);
+        }
+        list.push_str(name);
+    }
+    list
 }
 
 /// A value as it was written, cut where it is long.

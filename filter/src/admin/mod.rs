@@ -9,8 +9,8 @@ use crate::host::{self, Headers};
 use crate::shared;
 use crate::vm;
 use plimsoll_snapshot::events::EventLog;
-use plimsoll_snapshot::history::query::{Query, number};
-use plimsoll_snapshot::{Events, Health, VERSION, json};
+use plimsoll_snapshot::history::query::{Query, number, one_of, parameter};
+use plimsoll_snapshot::{Health, json};
 use serde_json::{Map, Value};
 
 const PREFIX: &str = "/plimsoll/";
@@ -22,9 +22,9 @@ struct Answer {
 
 /// Answers a request of the API; true if it is none and should proceed.
 pub(crate) fn answer() -> bool {
-    let Ok(path) = host::header(Headers::Request, ":path", |path| String::from_utf8_lossy(path).into_owned()) else {
-        return true;
-    };
+    let path = host::header(Headers::Request, ":path", |path| core::str::from_utf8(path).ok().map(str::to_owned));
+    // Nothing of the API is called by what is no text.
+    let Ok(Some(path)) = path else { return true };
     if !path.starts_with(PREFIX) {
         return true;
     }
@@ -39,13 +39,19 @@ pub(crate) fn answer() -> bool {
 fn route(path: &str) -> Answer {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     match path.strip_prefix("/plimsoll/v1/") {
-        Some("snapshot") => json_answer(200, json::snapshot(&report::snapshot())),
+        Some("snapshot") => match listed(query) {
+            Ok(only) => json_answer(200, json::snapshot(&report::snapshot(only.as_deref()))),
+            Err(reason) => problem(400, &reason),
+        },
         Some("history") => match history(query) {
             Ok(body) => Answer { status: 200, body },
             Err(reason) => problem(400, &reason),
         },
         Some("events") => match number(query, "since", "a sequence number") {
-            Ok(since) => json_answer(200, json::events(&events(since.unwrap_or(0)))),
+            Ok(since) => {
+                let log = shared::read(shared::EVENTS, EventLog::decode).unwrap_or_default();
+                json_answer(200, json::events(&log.since(since.unwrap_or(0), crate::abi::now().as_millis())))
+            }
             Err(reason) => problem(400, &reason),
         },
         Some("config") => match configuration() {
@@ -79,22 +85,23 @@ fn problem(status: u32, reason: &str) -> Answer {
     Answer { status, body: Value::Object(body).to_string().into_bytes() }
 }
 
-fn history(query: &str) -> Result<Vec<u8>, String> {
+fn pools() -> Vec<String> {
     let name = |state: &vm::PoolState| state.pool.config().name.clone();
-    let pools: Vec<String> = vm::with(|vm| vm.pools().map(name).collect()).unwrap_or_default();
-    let query = Query::read(query, pools.iter().map(String::as_str).collect())?;
-    Ok(query.answer(&SharedData, crate::abi::now().as_millis()))
+    vm::with(|vm| vm.pools().map(name).collect()).unwrap_or_default()
 }
 
-fn events(since: u64) -> Events {
-    let log = shared::read(shared::EVENTS, EventLog::decode).unwrap_or_default();
-    Events {
-        version: VERSION,
-        at_ms: crate::abi::now().as_millis(),
-        last_seq: log.last_seq,
-        dropped_through: log.dropped_through(),
-        events: log.events.into_iter().filter(|event| event.seq > since).collect(),
-    }
+/// Whose endpoints were asked for: those of one pool, or of none; `None`: of all.
+fn listed(query: &str) -> Result<Option<String>, String> {
+    let Some(value) = parameter(query, "endpoints") else { return Ok(None) };
+    let pools = pools();
+    let names: Vec<&str> = pools.iter().map(String::as_str).chain(["none"]).collect();
+    one_of("endpoints", value, &names).map(|name| Some(name.to_owned()))
+}
+
+fn history(query: &str) -> Result<Vec<u8>, String> {
+    let pools = pools();
+    let query = Query::read(query, pools.iter().map(String::as_str).collect())?;
+    Ok(query.answer(&SharedData, crate::abi::now().as_millis()))
 }
 
 /// The configurations of all pickers of this VM; a list only where there is more than one.

@@ -81,9 +81,12 @@ async fn time_can_be_stopped_and_an_event_moves_the_charts_to_its_own() -> Resul
     until("an event", SOON, async || stage.events().await, |events| !events.is_empty()).await?;
 
     stage.click("[data-testid=pause]").await?;
-    let paused = until("paused charts", SOON, async || stage.chart(TRAFFIC).await, |chart| {
-        is_drawn(chart) && !chart.words.contains("now")
-    });
+    let paused = until(
+        "paused charts",
+        SOON,
+        async || stage.chart(TRAFFIC).await,
+        |chart| is_drawn(chart) && !chart.words.contains("now"),
+    );
     let paused = paused.await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(stage.chart(TRAFFIC).await?.hash, paused.hash, "a paused chart has moved");
@@ -95,12 +98,22 @@ async fn time_can_be_stopped_and_an_event_moves_the_charts_to_its_own() -> Resul
     assert_eq!(card.map(|card| card.endpoint).as_deref(), Some("order-2"));
     let address = stage.address().await?;
     assert!(address.contains("event=1") && address.contains("endpoint=order-2"), "{address}");
-    let marked = async || stage.browser.run::<usize>(
-        r#"return document.querySelectorAll('[data-testid="event"][aria-current="true"]').length;"#, vec![]).await;
+    let marked = async || {
+        stage
+            .browser
+            .run::<usize>(
+                r#"return document.querySelectorAll('[data-testid="event"][aria-current="true"]').length;"#,
+                vec![],
+            )
+            .await
+    };
     until("the event to be marked", SOON, marked, |count| *count == 1).await?;
-    until("the open circuit in the bands", SOON, async || stage.chart(CIRCUITS).await, |chart| {
-        is_drawn(chart) && chart.words.contains("open")
-    })
+    until(
+        "the open circuit in the bands",
+        SOON,
+        async || stage.chart(CIRCUITS).await,
+        |chart| is_drawn(chart) && chart.words.contains("open"),
+    )
     .await?;
     stage.finish().await
 }
@@ -114,7 +127,8 @@ async fn a_page_that_is_opened_late_shows_how_it_began() -> Result<()> {
     stage.browser.open(&format!("http://{}/?late", stage.envoy.dashboard())).await?;
     // Before the second poll of a new page nothing but the proxy's memory can tell of failures.
     let failures = async || stage.chart(2).await;
-    let told = until("the failures of before", SOON, failures, |chart| is_drawn(chart) && chart.words.contains("/s")).await?;
+    let told =
+        until("the failures of before", SOON, failures, |chart| is_drawn(chart) && chart.words.contains("/s")).await?;
     assert!(!told.words.contains("no failures"), "{}", told.words);
     stage.finish().await
 }
@@ -131,7 +145,11 @@ async fn charts_are_saved_as_drawing_and_as_values() -> Result<()> {
     }
     let saved: Vec<(String, String)> = stage.browser.run("return window.saved;", vec![]).await?;
     assert_eq!(saved.len(), 2, "{saved:?}");
-    assert!(saved[0].0.ends_with(".svg") && saved[0].1.contains("<svg") && saved[0].1.contains("order-1"), "{}", saved[0].0);
+    assert!(
+        saved[0].0.ends_with(".svg") && saved[0].1.contains("<svg") && saved[0].1.contains("order-1"),
+        "{}",
+        saved[0].0
+    );
     assert!(saved[1].0.ends_with(".csv") && saved[1].1.contains("order-4"), "{:?}", saved[1]);
     // A line for each second since the load began, below the head.
     assert!(saved[1].1.lines().count() > 5, "{}", saved[1].1);

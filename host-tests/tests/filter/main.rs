@@ -16,6 +16,7 @@ mod outcomes;
 mod pools;
 mod reasons;
 mod routing;
+mod snapshot;
 mod strategies;
 mod ticks;
 mod traps;

@@ -4,6 +4,7 @@ use super::base::{Counts, Passed};
 use super::columns::{EndpointRow, circuit_code, status_code};
 use super::{Identity, Point};
 use crate::merge::MergedEndpoint;
+use crate::report::MeanScore;
 use crate::sketch::Sketch;
 use crate::view::{CircuitState, LatencyMs, Status};
 use alloc::vec::Vec;
@@ -29,8 +30,7 @@ pub struct Draft<'a> {
     span_ms: Option<u64>,
     passed: Passed,
     endpoints: Vec<(Identity<'a>, EndpointRow)>,
-    weights: f64,
-    weighted: f64,
+    score: MeanScore,
     in_flight: u64,
     ejected: u64,
 }
@@ -39,18 +39,13 @@ impl<'a> Draft<'a> {
     /// Begins with what was counted in so many milliseconds; `None`: from where is not known, so nothing is.
     #[must_use]
     pub fn new(span_ms: Option<u64>, passed: Passed) -> Self {
-        let (weights, weighted, in_flight, ejected) = Default::default();
-        Self { span_ms, passed, endpoints: Vec::new(), weights, weighted, in_flight, ejected }
+        Self { span_ms, passed, endpoints: Vec::new(), score: MeanScore::default(), in_flight: 0, ejected: 0 }
     }
 
     /// The next endpoint, in the order of the configuration. It gets a row of its own if its counts were taken apart.
     pub fn endpoint(&mut self, level: &Level<'a>, merged: &MergedEndpoint) {
         let out = level.circuit != CircuitState::Closed;
-        // As in the snapshot: one that is out counts as 0, one that is unknown not at all.
-        if let Some(score) = if out { Some(0.0) } else { level.score } {
-            self.weights += f64::from(level.weight);
-            self.weighted += f64::from(level.weight) * score;
-        }
+        self.score.add(level);
         let in_flight = u64::from(merged.counts.in_flight);
         self.in_flight = self.in_flight.saturating_add(in_flight);
         self.ejected = self.ejected.saturating_add(u64::from(out));
@@ -91,7 +86,7 @@ impl<'a> Draft<'a> {
             failures,
             slow,
             Some(self.ejected),
-            (self.weights > 0.0).then(|| thousandths(self.weighted / self.weights)),
+            self.score.value().map(thousandths),
             Some(u64::from(panic)),
         ];
         Point { pool, endpoints: self.endpoints }

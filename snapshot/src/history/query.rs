@@ -28,7 +28,8 @@ pub struct Query<'a> {
 }
 
 /// The value of a parameter.
-fn parameter<'a>(query: &'a str, key: &str) -> Option<&'a str> {
+#[must_use]
+pub fn parameter<'a>(query: &'a str, key: &str) -> Option<&'a str> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
 }
@@ -41,6 +42,21 @@ pub fn number(query: &str, key: &str, what: &str) -> Result<Option<u64>, String>
     let Some(value) = parameter(query, key) else { return Ok(None) };
     let refused = |_| format!("{key}: {} is not {what}, allowed are whole numbers from 0", Value::from(value));
     value.parse().map(Some).map_err(refused)
+}
+
+/// The one of the names that a parameter's value is.
+///
+/// # Errors
+/// Says which key has which value, and what is allowed.
+pub fn one_of<'a>(key: &str, value: &str, names: &[&'a str]) -> Result<&'a str, String> {
+    names.iter().find(|name| **name == value).copied().ok_or_else(|| {
+        let mut allowed = String::from("allowed are");
+        for (place, name) in names.iter().enumerate() {
+            allowed.push_str(if place == 0 { " " } else { ", " });
+            allowed.push_str(name);
+        }
+        refused(key, value, &allowed)
+    })
 }
 
 impl<'a> Query<'a> {
@@ -62,10 +78,7 @@ impl<'a> Query<'a> {
         let time = "a time in Unix milliseconds";
         let (since_ms, until_ms) = (number(query, "since", time)?, number(query, "until", time)?);
         if let Some(name) = parameter(query, "pool") {
-            let Some(pool) = pools.iter().find(|pool| **pool == name) else {
-                return Err(refused("pool", name, &format!("allowed are {}", pools.join(", "))));
-            };
-            pools = vec![*pool];
+            pools = vec![one_of("pool", name, &pools)?];
         }
         if endpoints && pools.len() > 1 {
             return Err(refused("endpoints", "true", "allowed for one pool only: name it by pool="));

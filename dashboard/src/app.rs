@@ -10,6 +10,7 @@ use crate::freshness::Freshness;
 use crate::model::Model;
 use crate::past::Past;
 use crate::route::{Place, Route};
+use crate::workers::Workers;
 use crate::{browser, keys, palette::Theme, poll};
 
 /// The page's signals, handed to every component.
@@ -19,6 +20,8 @@ pub(crate) struct Page {
     pub(crate) model: RwSignal<Model>,
     /// What the proxy remembers, for the charts.
     pub(crate) past: RwSignal<Past>,
+    /// The pool worker by worker, while that is shown.
+    pub(crate) workers: RwSignal<Workers>,
     /// The browser's monotonic clock.
     pub(crate) now: RwSignal<u64>,
     /// The proxy's time now, Unix milliseconds, rounded up to seconds: ages need no more, and a thousand rows
@@ -66,6 +69,7 @@ impl Page {
         Page {
             model,
             past: RwSignal::new(Past::default()),
+            workers: RwSignal::new(Workers::default()),
             now,
             proxy_now,
             poll_ms,
@@ -94,6 +98,11 @@ impl Page {
     /// Looks at a pool of the last snapshot.
     pub(crate) fn with_pool<T>(self, name: &str, look: impl FnOnce(&Model, &Pool) -> T) -> Option<T> {
         self.model.with(|model| model.pool(name).map(|pool| look(model, pool)))
+    }
+
+    /// The pool is shown worker by worker.
+    pub(crate) fn by_worker(self) -> bool {
+        self.route.with(|route| route.get("view") == "workers")
     }
 
     /// What is chosen under a key.

@@ -5,9 +5,11 @@
 
 mod banner;
 mod charts;
+mod endpoints;
 mod events;
 mod help;
 mod mark;
+mod matrix;
 mod overview;
 pub(crate) mod parts;
 mod pool;

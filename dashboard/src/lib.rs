@@ -27,6 +27,7 @@ pub mod strip;
 pub mod table;
 pub mod ticks;
 pub mod why;
+pub mod workers;
 
 #[cfg(target_arch = "wasm32")]
 mod app;

@@ -10,9 +10,11 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, RequestCache, RequestInit, Response, js_sys};
 
 use crate::app::Page;
+use crate::workers::Workers;
 
 const PREFIX: &str = "/plimsoll/v1/";
 const SNAPSHOT: &str = "/plimsoll/v1/snapshot";
+const WORKERS: &str = "/plimsoll/v1/workers?pool=";
 const EVENTS: &str = "/plimsoll/v1/events?since=";
 /// Names in the browser's traces.
 const ANSWER: &str = "plimsoll:answer";
@@ -34,10 +36,10 @@ pub(crate) fn now_ms() -> u64 {
 pub(crate) async fn run(page: Page) {
     loop {
         let asked_ms = now_ms();
-        let pool = page.pool_name();
-        ask(page, pool.as_deref()).await;
-        // A page that shows another pool than it has asked about does not wait.
-        while page.pool_name() == pool {
+        let asked = (page.pool_name(), untrack(|| page.by_worker()));
+        ask(page, asked.0.as_deref()).await;
+        // A page that shows something else than it has asked about does not wait.
+        while (page.pool_name(), untrack(|| page.by_worker())) == asked {
             let every_ms = if document().hidden() { HIDDEN_MS } else { VISIBLE_MS };
             page.poll_ms.set(every_ms);
             let now_ms = now_ms();
@@ -68,8 +70,18 @@ async fn ask(page: Page, pool: Option<&str>) {
             page.model.maybe_update(|model| model.receive_events(&answer));
         }
         if let Some(pool) = pool {
+            if page.route.with_untracked(|route| route.get("view") == "workers") {
+                ask_for_workers(page, pool).await;
+            }
             ask_for_the_past(page, pool).await;
         }
+    }
+}
+
+async fn ask_for_workers(page: Page, pool: &str) {
+    let Ok(answer) = get(&format!("{WORKERS}{}", encoded(pool))).await else { return };
+    if let Ok(workers) = Workers::read(&answer) {
+        page.workers.set(workers);
     }
 }
 
@@ -88,8 +100,12 @@ async fn ask_for_the_past(page: Page, pool: &str) {
 
 /// The question for a pool with its endpoints and the others without.
 fn snapshot(pool: Option<&str>) -> String {
-    let known = pool.map(|name| web_sys::js_sys::encode_uri_component(name).into());
-    format!("{SNAPSHOT}?endpoints={}", known.unwrap_or_else(|| "none".to_owned()))
+    format!("{SNAPSHOT}?endpoints={}", pool.map_or_else(|| "none".to_owned(), encoded))
+}
+
+/// A name as it stands in an address.
+fn encoded(name: &str) -> String {
+    js_sys::encode_uri_component(name).into()
 }
 
 /// Leaves a mark for whoever traces the page: an answer has come.

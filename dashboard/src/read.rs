@@ -5,8 +5,8 @@
 //! holds them against the derived ones, so that no field is forgotten.
 
 use plimsoll_snapshot::{
-    Circuit, CircuitState, Endpoint, Event, Events, FailureKind, LatencyMs, Pool, Reason, Signal, Snapshot, Status,
-    Transition, Worker,
+    Circuit, CircuitState, Endpoint, Event, Events, FailureKind, FailuresBy, LatencyMs, Pool, Reason, Signal, Snapshot,
+    Status, Transition, Worker,
 };
 use serde_json::Value;
 
@@ -68,6 +68,7 @@ fn pool(tree: &Value) -> Pool {
         refused: number(tree, "refused"),
         requests: number(tree, "requests"),
         failures: number(tree, "failures"),
+        failures_by: FailuresBy(FailureKind::ALL.map(|kind| number(&tree["failures_by"], kind.name()))),
         in_flight: number(tree, "in_flight"),
         ejected: number(tree, "ejected") as u32,
         max_ejected: number(tree, "max_ejected") as u32,

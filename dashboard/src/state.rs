@@ -1,7 +1,7 @@
 //! The one word for how an endpoint stands, made of its status and its circuit: what the page shows by shape, word and
 //! colour.
 
-use plimsoll_snapshot::{CircuitState, Endpoint, Status};
+use plimsoll_snapshot::Endpoint;
 
 /// How an endpoint stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,18 +39,7 @@ impl State {
 
     /// Of an endpoint.
     pub fn of(endpoint: &Endpoint) -> State {
-        match (endpoint.circuit.state, endpoint.status) {
-            (CircuitState::ForcedOpen, _) => State::Forced,
-            (CircuitState::Open, _) => State::Ejected,
-            (CircuitState::HalfOpen, _) => State::HalfOpen,
-            (_, Status::Draining) => State::Draining,
-            (_, Status::Warming) => State::Warming,
-            (_, Status::Degraded) => State::Degraded,
-            // A closed circuit with this status is one that another worker is just closing.
-            (_, Status::Unhealthy) => State::Ejected,
-            (_, Status::Unknown) => State::Unknown,
-            (_, Status::Healthy) => State::Healthy,
-        }
+        State::of_letter(endpoint.status.letter(endpoint.circuit.state) as u8)
     }
 
     /// Of a letter of a pool's `strip`; one that is not known yet says nothing.
@@ -132,7 +121,7 @@ pub fn of_pool(pool: &plimsoll_snapshot::Pool) -> Vec<State> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use plimsoll_snapshot::Circuit;
+    use plimsoll_snapshot::{Circuit, CircuitState, Status};
 
     use super::*;
 

@@ -58,7 +58,7 @@ pub(crate) fn Overview(page: Page) -> AnyView {
         .set("aria-label", "All pools")
         .with(system(page))
         .with(el("div", "tools").with(search))
-        .with(table("pools", "Pools".into(), heads.into(), body))
+        .with(table("pools", "Pools".into(), el("tr", "").all(heads), body))
         .and(when(empty, hint))
         .with(el("div", "detail").with(alerts(page)).and(EventList(page, None)))
         .view()

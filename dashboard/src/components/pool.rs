@@ -3,9 +3,10 @@
 use leptos::prelude::*;
 
 use super::charts::ChartPanel;
+use super::endpoints::EndpointTable;
 use super::events::EventList;
 use super::parts::{El, el, list, when};
-use super::row::EndpointTable;
+
 use super::why::WhyCard;
 use crate::app::Page;
 use crate::format::Quantity;

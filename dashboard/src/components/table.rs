@@ -4,12 +4,12 @@
 use super::parts::{El, el};
 use crate::format::Quantity;
 
-/// A table with these heads and this body.
-pub(super) fn table(class: &'static str, label: String, heads: Vec<El>, body: El) -> El {
+/// A table with this row of heads and this body.
+pub(super) fn table(class: &'static str, label: String, heads: El, body: El) -> El {
     el("table", class)
         .set("role", "table")
         .set("aria-label", label)
-        .with(el("thead", "").set("role", "rowgroup").with(el("tr", "").set("role", "row").all(heads)))
+        .with(el("thead", "").set("role", "rowgroup").with(heads.set("role", "row")))
         .with(body.set("role", "rowgroup"))
 }
 

@@ -71,6 +71,7 @@ fn full() -> Snapshot {
         refused: 2,
         requests: 3,
         failures: 4,
+        failures_by: FailuresBy([1, 2, 3, 4, 5, 6, 7, 8]),
         in_flight: 5,
         ejected: 6,
         max_ejected: 7,

@@ -1,10 +1,17 @@
 //! The one page that shows an operator what the filter knows: which endpoint, since when, why, and is it
 //! getting better.
 //!
-//! What the page says is worked out by plain modules that know no browser and are tested natively: [`model`]
-//! and [`freshness`] judge how old the data is, [`history`] turns cumulative counts into rates, [`rows`] and
-//! [`format`](mod@format) put everything into words, [`chart`] draws to any plotters backend. The modules that
-//! exist only in a browser poll, hold signals, and render.
+//! What the page says is worked out by plain modules that know no browser and are tested natively:
+//!
+//! - [`read`] picks the admin API's documents apart; [`model`], [`past`] and [`events`] keep what they said, and
+//!   [`freshness`] judges how old it is; [`history`] turns cumulative counts into rates
+//! - [`route`] is where the page is, as it stands in the address
+//! - [`overview`], [`rows`], [`why`], [`workers`] and [`alerts`] are what stands on a page, a value per cell; [`table`] is
+//!   which rows, [`state`], [`reason`] and [`format`](mod@format) the words for it
+//! - [`chart`], [`strip`] and [`spark`] draw
+//!
+//! The modules that exist only in a browser poll, hold signals, and render. Bytes are counted: all that travels has a limit
+//! of 250 KiB gzipped, which is why there is one type of element (`components::parts`) and one reader of documents.
 
 pub mod alerts;
 pub mod chart;

@@ -1,9 +1,9 @@
 //! What the proxy remembers of its pools, as the page keeps it: points of a second and of half a minute.
 //!
 //! [`Past::question`] says what to ask `GET history` next, and [`Past::merge`] takes the answers, in any order and more
-//! than once. Points lie in rings indexed by time ([`ring`]), so what nobody recorded is a hole and never a zero, and
-//! memory has a bound: rows of endpoints are kept for the [`KEEP_DETAILED`] pools that were asked for last.
-//! [`Past::table`] reads a time out, at the finer resolution where it is there.
+//! than once. Points lie in rings indexed by time, so what nobody recorded is a hole and never a zero, and memory has a
+//! bound: rows of endpoints are kept for the [`KEEP_DETAILED`] pools that were asked for last. [`Past::table`] reads a
+//! time out, at the finer resolution where it is there.
 
 use crate::named::Named;
 

@@ -27,10 +27,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 pub use traffic::{Ending, Exchange};
 
-/// A page from loopback, and every script in it, is done long before.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Reading what a tab did for half a minute takes a busy machine some seconds.
-const LOG_PATIENCE: Duration = Duration::from_secs(60);
+/// A page from loopback, and every script in it, is done long before: also one with a thousand rows on a slowed
+/// processor, and so is reading what a tab did for half a minute.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often [`until`] looks.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -172,8 +171,15 @@ impl Browser {
     /// What Chromium has recorded since the last call, as its own trace events, in no order. A moment is lost at
     /// each call. Empty unless the browser was started to trace.
     pub async fn trace(&self) -> Result<Vec<Value>> {
-        let events = self.events().await?.into_iter().filter(|event| event["method"] == "Tracing.dataCollected");
-        Ok(events.map(|mut event| event["params"].take()).collect())
+        // After a log that had trace events, chromedriver hands over one without them first.
+        for _ in 0..2 {
+            let events = self.events().await?.into_iter().filter(|event| event["method"] == "Tracing.dataCollected");
+            let events: Vec<Value> = events.map(|mut event| event["params"].take()).collect();
+            if !events.is_empty() {
+                return Ok(events);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// A method of the DevTools protocol, for what has no method here.
@@ -183,7 +189,7 @@ impl Browser {
 
     /// Events of the DevTools protocol since the last call.
     async fn events(&self) -> Result<Vec<Value>> {
-        let log = timeout(LOG_PATIENCE, self.client.issue_cmd(Log("performance"))).await;
+        let log = timeout(PATIENCE, self.client.issue_cmd(Log("performance"))).await;
         let lines = log.context("no events in time")?.context("cannot read the events")?;
         let lines: Vec<LogEntry> = serde_json::from_value(lines).context("the log is not as expected")?;
         let event = |line: LogEntry| Ok(serde_json::from_str::<Value>(&line.message)?["message"].take());

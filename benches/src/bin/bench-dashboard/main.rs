@@ -29,7 +29,7 @@ const WARM_UP: Duration = Duration::from_secs(12);
 /// What everything but the recordings and the loads takes at most.
 const GRACE: u64 = 180;
 /// What a load takes at most.
-const LOAD: u64 = 70;
+const LOAD: u64 = 100;
 
 #[derive(Parser)]
 #[command(name = "bench-dashboard", about = "What the dashboard costs a browser, with many pools")]
@@ -41,7 +41,7 @@ struct Arguments {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     endpoints: u16,
     /// Requests per second to each endpoint
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 1.0)]
     rate: f64,
     /// How long each page is watched
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=600))]

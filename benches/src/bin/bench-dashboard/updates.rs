@@ -37,7 +37,7 @@ pub(crate) struct Costs {
     pub(crate) updates: Vec<Work>,
     /// From each answer to the next.
     pub(crate) cycles: Vec<Work>,
-    /// Every frame that was made, with the work of its tasks.
+    /// Every frame that was made, until it is painted, with the work of its tasks.
     pub(crate) frames: Vec<Work>,
     /// Every task.
     pub(crate) tasks: Vec<Work>,
@@ -59,8 +59,10 @@ impl Costs {
             self.updates.push(Work::of(cycle.into_iter().take_while(|task| task.start < until)));
         }
         let in_frame = |frame: &Frame| {
-            let tasks = slice.tasks.iter().filter(|task| task.start < frame.end && task.end() > frame.start);
-            Work { wall: frame.end - frame.start, cpu: Work::of(tasks).cpu }
+            let tasks = || slice.tasks.iter().filter(|task| task.start < frame.end && task.end() > frame.start);
+            // What the frame is painted in goes on after it is laid out.
+            let end = tasks().map(Task::end).fold(frame.end, u64::max);
+            Work { wall: end - frame.start, cpu: Work::of(tasks()).cpu }
         };
         self.frames.extend(slice.frames.iter().map(in_frame));
         self.tasks.extend(slice.tasks.iter().map(|task| Work { wall: task.wall, cpu: task.cpu }));
@@ -107,7 +109,7 @@ mod tests {
                 task(450, 7, 7),
                 task(1_101, 1, 1),
             ],
-            frames: vec![Frame { start: 101_000, end: 135_000 }],
+            frames: vec![Frame { start: 101_000, end: 130_000 }],
             polls: vec![poll(100, 155), poll(1_100, 1_150)],
             marked: vec![12_000],
         }

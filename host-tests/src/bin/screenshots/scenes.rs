@@ -51,6 +51,8 @@ impl Scene {
     /// Opens the page once, then takes it in every scheme and size.
     pub(super) async fn take(&self, browser: &Browser, origin: &str, folder: &Path) -> Result<()> {
         browser.viewport(SIZES[0].0, SIZES[0].1).await?;
+        // They would stand beside a picture that needs none.
+        browser.tools("Emulation.setScrollbarsHidden", json!({"hidden": true})).await?;
         // What differs behind the # only would not be loaded anew.
         browser.open("about:blank").await?;
         browser.open(&format!("{origin}{}", self.path)).await?;
@@ -69,6 +71,7 @@ impl Scene {
             for (width, height) in SIZES {
                 browser.viewport(width, height).await?;
                 sleep(SETTLING).await;
+                wait_for(browser, LIVE).await.with_context(|| self.name)?;
                 let picture = browser.full_page().await?;
                 let file = folder.join(format!("{}-{scheme}-{width}.png", self.name));
                 std::fs::write(&file, &picture).with_context(|| file.display().to_string())?;

@@ -3,6 +3,7 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -15,6 +16,13 @@ pub(crate) const HINT: &str = "install chromium and chromedriver, or set CHROMIU
 pub(crate) struct Browser {
     pub(crate) chromium: PathBuf,
     pub(crate) chromedriver: PathBuf,
+}
+
+impl Browser {
+    /// Tells a program where both are.
+    pub(crate) fn hand_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("CHROMIUM", &self.chromium).env("CHROMEDRIVER", &self.chromedriver)
+    }
 }
 
 /// Finds both, or installs them; returns their paths.

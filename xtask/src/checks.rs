@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::run::{cargo, checked, root, timed};
-use crate::{browser, dist, envoy, guests, wasm::Route};
+use crate::{axe, browser, dist, envoy, guests, wasm::Route};
 
 /// Test programs that start real processes, in `host-tests/tests`.
 const REAL_PROCESSES: [&str; 3] = ["e2e", "differential", "browser"];
@@ -74,20 +74,18 @@ pub(crate) fn run(fast: bool, long: bool) -> Result<()> {
 
 /// Programs that the tests with real processes need.
 struct Tools {
+    axe: PathBuf,
     envoy: PathBuf,
     browser: browser::Browser,
 }
 
 impl Tools {
     fn get() -> Result<Self> {
-        Ok(Self { envoy: envoy::get()?, browser: browser::get()? })
+        Ok(Self { axe: axe::get()?, envoy: envoy::get()?, browser: browser::get()? })
     }
 
     fn hand_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command
-            .env("ENVOY", &self.envoy)
-            .env("CHROMIUM", &self.browser.chromium)
-            .env("CHROMEDRIVER", &self.browser.chromedriver)
+        self.browser.hand_to(command).env("AXE", &self.axe).env("ENVOY", &self.envoy)
     }
 }
 

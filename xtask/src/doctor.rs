@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::run::{cargo, on_path, quiet};
-use crate::{apt, browser, envoy, wasm};
+use crate::{apt, axe, browser, envoy, wasm};
 
 /// What became of one thing that is needed.
 enum Finding {
@@ -26,6 +26,7 @@ pub(crate) fn run() -> Result<()> {
         ("envoy", envoy()),
         ("chromium", browser_program(browser::chromium())),
         ("chromedriver", browser_program(browser::chromedriver())),
+        ("axe-core", axe()),
     ];
     let mut missing = 0;
     for (name, finding) in findings {
@@ -87,6 +88,16 @@ fn browser_program(program: Result<Option<PathBuf>>) -> Finding {
         Ok(Some(path)) => found(&path),
         Ok(None) if apt::available() => fetched("apt-get install chromium chromium-driver"),
         Ok(None) => missing(browser::HINT),
+        Err(error) => Finding::Missing(format!("{error:#}")),
+    }
+}
+
+fn axe() -> Finding {
+    match axe::present() {
+        Ok(Some(path)) => Finding::Found(path.display().to_string()),
+        Ok(None) if on_path("npm").is_some() => fetched(&format!("axe-core {} from npm", axe::VERSION)),
+        Ok(None) if apt::available() => fetched("apt-get install npm, then axe-core from npm"),
+        Ok(None) => missing(axe::HINT),
         Err(error) => Finding::Missing(format!("{error:#}")),
     }
 }

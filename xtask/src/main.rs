@@ -4,6 +4,7 @@
 //! Rust only, no shell scripts: the same commands work on a fresh machine and in CI.
 
 mod apt;
+mod axe;
 mod browser;
 mod checks;
 mod dist;
@@ -63,6 +64,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Take pictures of the dashboard: the overview, an incident, the why card, the lab, by day and night, wide and narrow
+    #[command(disable_help_flag = true)]
+    Screenshots {
+        /// For the program: [--to FOLDER]; see `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Simulate a scenario: a table with confidence intervals for Plimsoll and what it is compared with
     #[command(disable_help_flag = true)]
     Simulate {
@@ -81,6 +89,7 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => programs::demo(&arguments),
         Command::Test { fast, long } => checks::run(fast, long),
         Command::Bench { which, arguments } => programs::bench(which, &arguments),
+        Command::Screenshots { arguments } => programs::screenshots(&arguments),
         Command::Simulate { arguments } => programs::simulate(&arguments),
         Command::Doctor => doctor::run(),
     };

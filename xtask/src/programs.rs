@@ -12,13 +12,25 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::run::{cargo, checked, on_path, root};
-use crate::{apt, dist, envoy, wasm::Route};
+use crate::{apt, browser, dist, envoy, wasm::Route};
 
 /// Starts the demo with `arguments`; returns only if it cannot be started.
 pub(crate) fn demo(arguments: &[OsString]) -> Result<()> {
     let mut command = cargo();
     command.args(["run", "--release", "--locked", "--package", "plimsoll-host-tests"]);
     command.args(["--no-default-features", "--bin", "demo", "--"]).args(arguments);
+    replace_this_process(with_envoy(command)?)
+}
+
+/// Starts the program that takes pictures of the dashboard; returns only if it cannot be started.
+pub(crate) fn screenshots(arguments: &[OsString]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["run", "--release", "--locked", "--package", "plimsoll-host-tests"]);
+    command.args(["--no-default-features", "--features", "browser", "--bin", "screenshots"]);
+    // Paths among the arguments are as the user sees them.
+    command.current_dir(env::current_dir()?).arg("--manifest-path").arg(root().join("Cargo.toml"));
+    command.arg("--").args(arguments);
+    browser::get()?.hand_to(&mut command);
     replace_this_process(with_envoy(command)?)
 }
 
@@ -34,7 +46,7 @@ pub(crate) fn simulate(arguments: &[OsString]) -> Result<()> {
         command.args(["--features", "wasm-host"]);
     }
     // Paths among the arguments are as the user sees them.
-    command.current_dir(std::env::current_dir()?).arg("--manifest-path").arg(root().join("Cargo.toml"));
+    command.current_dir(env::current_dir()?).arg("--manifest-path").arg(root().join("Cargo.toml"));
     command.arg("--").args(arguments);
     replace_this_process(command)
 }
@@ -50,6 +62,8 @@ pub(crate) enum Bench {
     Envoy,
     /// Envoy with the filter beside other balancers, under faults
     Peers,
+    /// The dashboard in a real browser: work per update, frames, memory, first load
+    Dashboard,
 }
 
 /// Runs one bench with `arguments`, or all of them.
@@ -69,6 +83,11 @@ pub(crate) fn bench(which: Option<Bench>, arguments: &[OsString]) -> Result<()> 
         balancers()?;
         let command = with_envoy(program("bench-peers", arguments))?;
         finish(which, "bench peers", command)?;
+    }
+    if wanted(Bench::Dashboard) {
+        let mut command = with_envoy(program_with("bench-dashboard", &["browser"], arguments))?;
+        browser::get()?.hand_to(&mut command);
+        finish(which, "bench dashboard", command)?;
     }
     Ok(())
 }
@@ -98,9 +117,15 @@ fn bench_wasm(arguments: &[OsString]) -> Result<()> {
 
 /// A bench of whole processes.
 fn program(name: &str, arguments: &[OsString]) -> Command {
+    program_with(name, &[], arguments)
+}
+
+/// A bench that needs these features.
+fn program_with(name: &str, features: &[&str], arguments: &[OsString]) -> Command {
     let mut command = cargo();
-    command.args(["run", "--release", "--locked", "--package", "plimsoll-benches"]);
-    command.args(["--no-default-features", "--bin", name, "--"]).args(arguments);
+    command.args(["run", "--release", "--locked", "--package", "plimsoll-benches", "--no-default-features"]);
+    command.args(features.iter().flat_map(|feature| ["--features", feature]));
+    command.args(["--bin", name, "--"]).args(arguments);
     command
 }
 

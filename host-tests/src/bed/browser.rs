@@ -6,7 +6,9 @@
 //! (see `process`). What it lacks on purpose: any knowledge of the dashboard.
 
 mod commands;
+mod picture;
 mod programs;
+mod traffic;
 
 use anyhow::{Context, Result, bail};
 use commands::{DevTools, Log};
@@ -23,9 +25,11 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
+pub use traffic::{Ending, Exchange};
 
-/// A page from loopback, and every script in it, is done long before.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A page from loopback, and every script in it, is done long before: also one with a thousand rows on a slowed
+/// processor, and so is reading what a tab did for half a minute.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often [`until`] looks.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -61,8 +65,17 @@ impl ConsoleLine {
 impl Browser {
     /// Starts Chromium and chromedriver: those that `CHROMIUM` and `CHROMEDRIVER` name, or those on the PATH.
     pub async fn start() -> Result<Self> {
+        Self::with(None).await
+    }
+
+    /// The same, and Chromium records these categories of its own tracing from now on; see [`Browser::trace`].
+    pub async fn start_tracing(categories: &[&str]) -> Result<Self> {
+        Self::with(Some(categories.join(","))).await
+    }
+
+    async fn with(categories: Option<String>) -> Result<Self> {
         let programs = Programs::start().await?;
-        let client = timeout(PATIENCE, connect(&programs)).await.context("no session in time");
+        let client = timeout(PATIENCE, connect(&programs, categories)).await.context("no session in time");
         let client = client.and_then(|inner| inner);
         let client =
             client.with_context(|| format!("chromedriver has no session; logs end with\n{}", programs.tail()))?;
@@ -102,9 +115,40 @@ impl Browser {
         self.tools("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
+    /// Puts the window out of sight, so that its page is hidden, or back.
+    pub async fn minimise(&self, away: bool) -> Result<()> {
+        let window = self.tools("Browser.getWindowForTarget", json!({})).await?["windowId"].take();
+        let state = if away { "minimized" } else { "normal" };
+        let bounds = json!({"windowId": window, "bounds": {"windowState": state}});
+        self.tools("Browser.setWindowBounds", bounds).await.map(drop)
+    }
+
+    /// Lets every request take at least this long, as over a poor line.
+    pub async fn line_delay(&self, delay: Duration) -> Result<()> {
+        let conditions = json!({
+            "offline": false, "latency": delay.as_millis(), "downloadThroughput": -1, "uploadThroughput": -1,
+        });
+        self.tools("Network.emulateNetworkConditions", conditions).await.map(drop)
+    }
+
+    /// Runs a script in every document that is opened from now on, before its own scripts.
+    pub async fn before_every_page(&self, script: &str) -> Result<()> {
+        self.tools("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).await.map(drop)
+    }
+
     /// A PNG of what the window shows.
     pub async fn screenshot(&self) -> Result<Vec<u8>> {
         timeout(PATIENCE, self.client.screenshot()).await.context("no picture in time")?.context("no picture")
+    }
+
+    /// A PNG of the whole page, however long it is.
+    pub async fn full_page(&self) -> Result<Vec<u8>> {
+        let metrics = self.tools("Page.getLayoutMetrics", json!({})).await?;
+        let size = &metrics["cssContentSize"];
+        let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
+        let how = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let picture = self.tools("Page.captureScreenshot", how).await?;
+        picture::from_base64(picture["data"].as_str().context("no picture")?)
     }
 
     /// What was logged since the last call.
@@ -113,24 +157,43 @@ impl Browser {
         serde_json::from_value(lines).context("the console's lines are not as expected")
     }
 
-    /// The address of every request that was sent since the last call, redirected ones included.
+    /// The address of every request that was sent since the last call, redirected ones included. It and
+    /// [`Browser::exchanges`] read the same log.
     pub async fn requests(&self) -> Result<BTreeSet<String>> {
-        let lines = self.client.issue_cmd(Log("performance")).await.context("cannot read the requests")?;
-        let lines: Vec<LogEntry> = serde_json::from_value(lines).context("requests are not as expected")?;
-        let mut addresses = BTreeSet::new();
-        for line in lines {
-            let event: Value = serde_json::from_str(&line.message).context("an event is not JSON")?;
-            let event = &event["message"];
-            if event["method"] == "Network.requestWillBeSent" {
-                let address = event.pointer("/params/request/url").and_then(Value::as_str);
-                addresses.insert(address.context("a request without an address")?.to_owned());
-            }
-        }
-        Ok(addresses)
+        Ok(self.exchanges().await?.into_iter().map(|exchange| exchange.url).collect())
     }
 
-    async fn tools(&self, method: &'static str, parameters: Value) -> Result<Value> {
+    /// Every request that was sent since the last call, in order.
+    pub async fn exchanges(&self) -> Result<Vec<Exchange>> {
+        traffic::exchanges(&self.events().await?)
+    }
+
+    /// What Chromium has recorded since the last call, as its own trace events, in no order. A moment is lost at
+    /// each call. Empty unless the browser was started to trace.
+    pub async fn trace(&self) -> Result<Vec<Value>> {
+        // After a log that had trace events, chromedriver hands over one without them first.
+        for _ in 0..2 {
+            let events = self.events().await?.into_iter().filter(|event| event["method"] == "Tracing.dataCollected");
+            let events: Vec<Value> = events.map(|mut event| event["params"].take()).collect();
+            if !events.is_empty() {
+                return Ok(events);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// A method of the DevTools protocol, for what has no method here.
+    pub async fn tools(&self, method: &'static str, parameters: Value) -> Result<Value> {
         self.client.issue_cmd(DevTools { method, parameters }).await.with_context(|| method.to_owned())
+    }
+
+    /// Events of the DevTools protocol since the last call.
+    async fn events(&self) -> Result<Vec<Value>> {
+        let log = timeout(PATIENCE, self.client.issue_cmd(Log("performance"))).await;
+        let lines = log.context("no events in time")?.context("cannot read the events")?;
+        let lines: Vec<LogEntry> = serde_json::from_value(lines).context("the log is not as expected")?;
+        let event = |line: LogEntry| Ok(serde_json::from_str::<Value>(&line.message)?["message"].take());
+        lines.into_iter().map(event).collect::<Result<_>>().context("an event is not JSON")
     }
 }
 
@@ -140,11 +203,16 @@ struct LogEntry {
     message: String,
 }
 
-async fn connect(programs: &Programs) -> Result<Client> {
-    let options = json!({
+async fn connect(programs: &Programs, categories: Option<String>) -> Result<Client> {
+    let mut options = json!({
         "goog:chromeOptions": {"debuggerAddress": programs.devtools().to_string()},
         "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
     });
+    if let Some(categories) = categories {
+        // Requests are among the trace events too, so telling each of them twice would only cost time.
+        options["goog:chromeOptions"]["perfLoggingPrefs"] =
+            json!({"traceCategories": categories, "enableNetwork": false, "enablePage": false});
+    }
     let Value::Object(options) = options else { bail!("capabilities are an object") };
     let mut builder = ClientBuilder::new(HttpConnector::new());
     let client = builder.capabilities(options).connect(&format!("http://{}", programs.driver())).await?;

@@ -2,12 +2,14 @@
 //! ports, endpoints, paths and the pool changed by name. What a test proves about it therefore holds for users.
 
 mod edit;
+mod pools;
 
 use super::envoy::{Addresses, Configuration};
 use super::patch::{self, Object};
 use super::ports;
 pub use crate::failure_policy::FailurePolicy;
 use anyhow::{Context, Result};
+pub use pools::PoolSpec;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -4,10 +4,12 @@
 //! Needs `cargo xtask build` for the files in `dist`. Run with `--test-threads=1`: in parallel these tests would
 //! measure each other.
 
+mod access;
 mod chart;
 mod faults;
 mod figures;
 mod layout;
 mod page;
+mod speed;
 mod stage;
 mod staleness;

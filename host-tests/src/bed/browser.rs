@@ -98,9 +98,13 @@ impl Browser {
 
     /// Presses and releases a key; it goes to the element with the focus.
     pub async fn press(&self, key: Key) -> Result<()> {
-        let value = char::from(key);
+        self.strike(char::from(key)).await.with_context(|| format!("cannot press {key:?}"))
+    }
+
+    /// The same with the key of a character.
+    pub async fn strike(&self, value: char) -> Result<()> {
         let keys = KeyActions::new("keyboard".into()).then(KeyAction::Down { value }).then(KeyAction::Up { value });
-        self.client.perform_actions(keys).await.with_context(|| format!("cannot press {key:?}"))
+        self.client.perform_actions(keys).await.with_context(|| format!("cannot press the key of {value:?}"))
     }
 
     /// Size of the page's window in CSS pixels.

@@ -2,6 +2,7 @@
 
 use crate::stage::Stage;
 use anyhow::{Context, Result, ensure};
+use plimsoll_host_tests::bed::Browser;
 use plimsoll_snapshot::Snapshot;
 use serde::Deserialize;
 use serde_json::json;
@@ -229,14 +230,6 @@ impl Stage {
         self.browser.run(WHY, vec![]).await
     }
 
-    pub(crate) async fn pools(&self) -> Result<Vec<PoolRow>> {
-        self.browser.run(POOLS, vec![]).await
-    }
-
-    pub(crate) async fn alerts(&self) -> Result<Vec<Alert>> {
-        self.browser.run(ALERTS, vec![]).await
-    }
-
     /// Presses the mouse on the first element that this CSS selector finds.
     pub(crate) async fn click(&self, selector: &str) -> Result<()> {
         let script = "const found = document.querySelector(arguments[0]); found?.click(); return found !== null;";
@@ -248,11 +241,6 @@ impl Stage {
     /// What stands behind `#` in the address.
     pub(crate) async fn address(&self) -> Result<String> {
         self.browser.run("return location.hash;", vec![]).await
-    }
-
-    /// Goes to another page, as a link would.
-    pub(crate) async fn go(&self, hash: &str) -> Result<()> {
-        self.browser.run::<()>("location.hash = arguments[0];", vec![json!(hash)]).await
     }
 
     /// From now on [`Stage::heard`] has the page's last answer, and [`Stage::change_answers`] works.
@@ -270,6 +258,16 @@ impl Stage {
     pub(crate) async fn change_answers(&self, function: &str) -> Result<()> {
         self.browser.run::<()>(&format!("window.change = {function};"), vec![]).await
     }
+}
+
+/// The overview's rows.
+pub(crate) async fn pools(browser: &Browser) -> Result<Vec<PoolRow>> {
+    browser.run(POOLS, vec![]).await
+}
+
+/// What fires, as the overview says it.
+pub(crate) async fn alerts(browser: &Browser) -> Result<Vec<Alert>> {
+    browser.run(ALERTS, vec![]).await
 }
 
 /// The number that a cell begins with; absent where it shows a dash.

@@ -37,7 +37,9 @@ async fn the_card_of_an_ejected_endpoint_has_the_snapshots_evidence() -> Result<
     for (fact, expected) in expected {
         let value = card.facts.get(fact).and_then(|text| number(text));
         match (value, expected) {
-            (Some(shown), Some(expected)) => assert!((shown - expected).abs() < 0.051, "{fact}: {shown}, not {expected}"),
+            (Some(shown), Some(expected)) => {
+                assert!((shown - expected).abs() < 0.051, "{fact}: {shown}, not {expected}")
+            }
             (shown, expected) => assert_eq!(shown, expected, "{fact} of {card:?}"),
         }
     }
@@ -48,7 +50,8 @@ async fn the_card_of_an_ejected_endpoint_has_the_snapshots_evidence() -> Result<
 
     stage.upstreams[2].set(Behaviour::Healthy).await?;
     let back = |card: &Option<WhyCard>| card.as_ref().is_some_and(|card| card.state == "healthy");
-    let well = until("the card to say healthy", RECOVERY, async || stage.why().await, back).await?.context("no card")?;
+    let well =
+        until("the card to say healthy", RECOVERY, async || stage.why().await, back).await?.context("no card")?;
     assert_eq!((well.change.as_str(), well.next.as_str()), ("half-open → closed", "It is watched like the others."));
     stage.finish().await
 }

@@ -79,7 +79,7 @@ async fn ask(page: Page, pool: Option<&str>) {
 }
 
 async fn ask_for_workers(page: Page, pool: &str) {
-    let Ok(answer) = get(&format!("{WORKERS}{}", encoded(pool))).await else { return };
+    let Ok(answer) = get(&format!("{WORKERS}{pool}")).await else { return };
     if let Ok(workers) = Workers::read(&answer) {
         page.workers.set(workers);
     }
@@ -100,12 +100,7 @@ async fn ask_for_the_past(page: Page, pool: &str) {
 
 /// The question for a pool with its endpoints and the others without.
 fn snapshot(pool: Option<&str>) -> String {
-    format!("{SNAPSHOT}?endpoints={}", pool.map_or_else(|| "none".to_owned(), encoded))
-}
-
-/// A name as it stands in an address.
-fn encoded(name: &str) -> String {
-    js_sys::encode_uri_component(name).into()
+    format!("{SNAPSHOT}?endpoints={}", pool.unwrap_or("none"))
 }
 
 /// Leaves a mark for whoever traces the page: an answer has come.

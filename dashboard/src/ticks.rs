@@ -84,23 +84,6 @@ pub fn with_seconds(times: &[u64]) -> bool {
     times.iter().any(|at_ms| !at_ms.is_multiple_of(60_000))
 }
 
-/// Seconds between the marks of a time axis that shows `span_s` seconds: at most six of them.
-pub fn time_step(span_s: f64) -> f64 {
-    let steps = [10.0, 15.0, 30.0, 60.0, 120.0];
-    steps.into_iter().find(|step| span_s / step <= 6.0).unwrap_or(300.0)
-}
-
-/// A moment before now on a time axis: `now`, `−45 s`, `−2 min`.
-pub fn time_label(before_s: f64) -> String {
-    let seconds = before_s.round() as u64;
-    match seconds {
-        0 => "now".into(),
-        s if s % 60 == 0 => format!("−{} min", s / 60),
-        s if s > 60 => format!("−{}:{:02} min", s / 60, s % 60),
-        s => format!("−{s} s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,12 +157,5 @@ mod tests {
                 assert!(count as f64 <= most + 1.0 && count >= (most / 3.0) as usize, "{span_ms} {most}: {count}");
             }
         }
-    }
-
-    #[test]
-    fn time_is_marked_in_seconds_or_minutes() {
-        assert_eq!((time_step(60.0), time_step(120.0), time_step(300.0)), (10.0, 30.0, 60.0));
-        let labels: Vec<_> = [0.0, 45.0, 90.0, 120.0].map(time_label).into();
-        assert_eq!(labels, ["now", "−45 s", "−1:30 min", "−2 min"]);
     }
 }

@@ -59,7 +59,7 @@ async fn the_keyboard_reaches_rows_choices_and_values() -> Result<()> {
     assert_ne!(after.kind, before.kind);
 
     tab_to(&stage, "chart-1").await?;
-    stage.browser.press(Key::Left).await?;
+    stage.browser.press(Key::End).await?;
     let read = until("values at the cursor", SOON, look, |chart| chart.reading.contains(" ms")).await?;
     for percentile in ["p50", "p90", "p99"] {
         assert!(read.reading.contains(percentile), "no {percentile} in {:?}", read.reading);
@@ -87,7 +87,10 @@ async fn time_can_be_stopped_and_an_event_moves_the_charts_to_its_own() -> Resul
         async || stage.chart(TRAFFIC).await,
         |chart| is_drawn(chart) && !chart.words.contains("now"),
     );
-    let paused = paused.await?;
+    paused.await?;
+    // What belongs to the last second comes with the next polls.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let paused = stage.chart(TRAFFIC).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(stage.chart(TRAFFIC).await?.hash, paused.hash, "a paused chart has moved");
     assert!(stage.address().await?.contains("end="), "a link does not say which time is shown");
@@ -125,6 +128,7 @@ async fn a_page_that_is_opened_late_shows_how_it_began() -> Result<()> {
     until("an event", SOON, async || stage.events().await, |events| !events.is_empty()).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     stage.browser.open(&format!("http://{}/?late", stage.envoy.dashboard())).await?;
+    until("its rows", SOON, async || stage.rows().await, |rows| rows.len() == ENDPOINTS).await?;
     // Before the second poll of a new page nothing but the proxy's memory can tell of failures.
     let failures = async || stage.chart(2).await;
     let told =
@@ -152,7 +156,8 @@ async fn charts_are_saved_as_drawing_and_as_values() -> Result<()> {
     );
     assert!(saved[1].0.ends_with(".csv") && saved[1].1.contains("order-4"), "{:?}", saved[1]);
     // A line for each second since the load began, below the head.
-    assert!(saved[1].1.lines().count() > 5, "{}", saved[1].1);
+    let seconds = saved[1].1.lines().skip(1).filter(|line| line.split(',').nth(2).is_some_and(|rate| !rate.is_empty()));
+    assert!(seconds.count() > 1, "{}", saved[1].1);
     stage.finish().await
 }
 

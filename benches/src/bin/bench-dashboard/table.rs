@@ -74,7 +74,8 @@ pub(crate) fn print_loads(loads: &Loads) {
         "{:46} {:>8} {:>8} {:>8}   target",
         "milliseconds from the start of the navigation", "median", "least", "most"
     );
-    let steps: [(&str, fn(&Moments) -> Option<f64>); 5] = [
+    type Moment = fn(&Moments) -> Option<f64>;
+    let steps: [(&str, Moment); 5] = [
         ("the wasm is loaded", |moments| moments.loaded),
         ("the wasm is compiled and starts", |moments| moments.started),
         ("the first snapshot is asked for", |moments| moments.asked),

@@ -11,6 +11,8 @@ pub(crate) const SLOWER: u32 = 4;
 /// Several loads.
 pub(crate) struct Loads {
     pub(crate) moments: Vec<Moments>,
+    /// Why there are not as many as were asked for: the page did not come in time.
+    pub(crate) failure: Option<anyhow::Error>,
     /// On the slowed processor, milliseconds.
     pub(crate) yardstick: Vec<f64>,
 }
@@ -21,10 +23,16 @@ pub(crate) async fn measure(url: &str, times: u32) -> Result<Loads> {
     browser.viewport(1440, 900).await?;
     browser.before_every_page(WATCH).await?;
     browser.tools("Emulation.setCPUThrottlingRate", json!({"rate": SLOWER})).await?;
-    let mut loads = Loads { moments: Vec::new(), yardstick: Vec::new() };
+    let mut loads = Loads { moments: Vec::new(), failure: None, yardstick: Vec::new() };
     for _ in 0..times {
         browser.tools("Network.clearBrowserCache", json!({})).await?;
-        loads.moments.push(page::open(&browser, url).await?);
+        match page::open(&browser, url).await {
+            Ok(moments) => loads.moments.push(moments),
+            Err(error) => {
+                loads.failure = Some(error);
+                break;
+            }
+        }
         loads.yardstick.extend(page::yardstick(&browser).await?);
     }
     Ok(loads)

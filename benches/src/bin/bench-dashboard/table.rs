@@ -14,32 +14,31 @@ const USEFUL_TARGET: f64 = 1000.0;
 /// Bytes of the whole dashboard, gzipped.
 const SIZE_TARGET: usize = 250 * 1024;
 
+/// A step of a load, and when it was reached.
+type Step = (&'static str, fn(&Moments) -> Option<f64>);
+
 pub(crate) fn print_recording(recording: &Recording) {
     let costs = &recording.costs;
     let updates = costs.updates.len();
     println!("\n{} ({}), {} s, {updates} updates", recording.name, recording.path, recording.seconds);
     println!("{:46} {:>8} {:>8} {:>8}   target", "milliseconds", "median", "p95", "max");
-    let work = line("main-thread work per update, processor time", costs.updates.iter().map(|work| work.cpu));
-    match work {
-        Some(median) => println!("   median < {WORK_TARGET}: {}", verdict(median < WORK_TARGET)),
-        None => println!("no two answers within {} s: {}", SLICE.as_secs(), verdict(false)),
+    let cpu = |works: &[Work]| works.iter().map(|work| work.cpu).collect();
+    let wall = |works: &[Work]| works.iter().map(|work| work.wall).collect();
+    let work = line("main-thread work per update, processor time", cpu(&costs.updates), Some(WORK_TARGET));
+    if work.is_none() {
+        println!("no two answers within {} s: {}", SLICE.as_secs(), verdict(false));
     }
-    let _ = line("  the same, by the clock", costs.updates.iter().map(|work| work.wall));
-    println!();
-    let _ = line("all work from answer to answer, processor time", costs.cycles.iter().map(|work| work.cpu));
-    println!();
-    if line("marked by the page (plimsoll:update)", costs.marked.iter().copied()).is_some() {
-        println!();
-    }
-    let _ = line("frames, by the clock", costs.frames.iter().map(|work| work.wall));
-    println!();
-    let _ = line("  processor time in them", costs.frames.iter().map(|work| work.cpu));
-    println!();
+    line("  the same, by the clock", wall(&costs.updates), None);
+    line("all work from answer to answer, processor time", cpu(&costs.cycles), None);
+    line("marked by the page (plimsoll:update)", costs.marked.clone(), None);
+    line("frames, by the clock", wall(&costs.frames), None);
+    line("  processor time in them", cpu(&costs.frames), None);
     let yardstick = median(&recording.yardstick).unwrap_or_default();
     let least = recording.yardstick.iter().copied().fold(f64::INFINITY, f64::min);
     println!("{:46} {yardstick:8.1} {:>8} {:>8}   at best {least:.1}", "yardstick: a fixed loop in this page", "", "");
-    let ratio = work.unwrap_or_default() / yardstick;
-    println!("{:46} {ratio:8.2}", "work per update, in yardsticks");
+    if let Some(work) = work {
+        println!("{:46} {:8.2}", "work per update, in yardsticks", work / yardstick);
+    }
     print_long("frames over 50 ms", &costs.frames, Some(0));
     print_long("tasks over 50 ms", &costs.tasks, None);
     let (before, after) = (&recording.before, &recording.after);
@@ -57,14 +56,15 @@ fn print_long(name: &str, works: &[Work], target: Option<usize>) {
     println!("{}", target.map_or(String::new(), |most| format!("   none: {}", verdict(by_clock <= most))));
 }
 
-/// Median, 95th percentile and maximum, of microseconds; returns the median in milliseconds.
-fn line(name: &str, micros: impl Iterator<Item = u64>) -> Option<f64> {
-    let mut millis: Vec<f64> = micros.map(|micros| micros as f64 / 1000.0).collect();
+/// Prints median, 95th percentile and maximum of microseconds, if there are any; returns the median in milliseconds.
+fn line(name: &str, micros: Vec<u64>, target: Option<f64>) -> Option<f64> {
+    let mut millis: Vec<f64> = micros.into_iter().map(|micros| micros as f64 / 1000.0).collect();
     millis.sort_by(f64::total_cmp);
     let middle = median(&millis)?;
     let rank = (millis.len() as f64 * 0.95).ceil() as usize;
     let (high, most) = (millis.get(rank.saturating_sub(1))?, millis.last()?);
-    print!("{name:46} {middle:8.1} {high:8.1} {most:8.1}");
+    let target = target.map_or(String::new(), |target| format!("   median < {target}: {}", verdict(middle < target)));
+    println!("{name:46} {middle:8.1} {high:8.1} {most:8.1}{target}");
     Some(middle)
 }
 
@@ -74,8 +74,7 @@ pub(crate) fn print_loads(loads: &Loads) {
         "{:46} {:>8} {:>8} {:>8}   target",
         "milliseconds from the start of the navigation", "median", "least", "most"
     );
-    type Moment = fn(&Moments) -> Option<f64>;
-    let steps: [(&str, Moment); 5] = [
+    let steps: [Step; 5] = [
         ("the wasm is loaded", |moments| moments.loaded),
         ("the wasm is compiled and starts", |moments| moments.started),
         ("the first snapshot is asked for", |moments| moments.asked),
@@ -96,8 +95,13 @@ pub(crate) fn print_loads(loads: &Loads) {
             if last { format!("   < {USEFUL_TARGET}: {}", verdict(middle < USEFUL_TARGET)) } else { String::new() }
         );
     }
-    let yardstick = median(&loads.yardstick).unwrap_or_default();
-    println!("{:46} {yardstick:8.1}", "yardstick: a fixed loop, as slow");
+    if let Some(failure) = &loads.failure {
+        let first = format!("{failure:#}").lines().next().unwrap_or_default().to_owned();
+        println!("a further load was given up: {}: {first}", verdict(false));
+    }
+    if let Some(yardstick) = median(&loads.yardstick) {
+        println!("{:46} {yardstick:8.1}", "yardstick: a fixed loop, as slow");
+    }
 }
 
 pub(crate) fn print_files(files: &[File]) {

@@ -165,10 +165,12 @@ impl Probes {
 }
 
 impl Cold {
-    pub(crate) fn new(config: EndpointConfig, joined: u32) -> Self {
+    /// Apart, so that there is one copy of it.
+    #[inline(never)]
+    pub(crate) fn new(config: &EndpointConfig, joined: u32) -> Self {
         Self {
             key: address_key(config.address.as_bytes()),
-            config,
+            config: config.clone(),
             joined,
             requests: 0,
             failures: 0,
@@ -186,6 +188,12 @@ impl Cold {
             probes_picked: 0,
             probes: Probes::default(),
         }
+    }
+
+    /// The same endpoint under a new configuration.
+    #[inline(never)]
+    pub(crate) fn reconfigured(self, config: &EndpointConfig) -> Self {
+        Self { config: config.clone(), ..self }
     }
 
     /// This worker's counts of the window.

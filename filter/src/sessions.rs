@@ -6,14 +6,12 @@
 
 use crate::host::{self, Headers};
 use crate::observer::parse_number;
-use crate::streams::ContextHasher;
 use crate::vm::{self, PoolId};
 use core::fmt::Write;
-use core::hash::BuildHasherDefault;
 use plimsoll_config::Sticky;
-use plimsoll_engine::{EndpointConfig, Time, address_key};
+use plimsoll_engine::{EndpointConfig, Positions, Time, address_key};
+use plimsoll_snapshot::view::hexadecimal;
 use siphasher::sip::SipHasher24;
-use std::collections::HashMap;
 
 /// Hexadecimal digits in a cookie.
 const DIGITS: usize = 16;
@@ -23,8 +21,9 @@ const DIGITS: usize = 16;
 pub struct Sessions {
     settings: Sticky,
     hasher: SipHasher24,
-    /// Key of the endpoint that a cookie's value stands for.
-    endpoints: HashMap<u64, u64, BuildHasherDefault<ContextHasher>>,
+    /// By what cookies say, the place of the endpoint among `keys`.
+    places: Positions,
+    keys: Vec<u64>,
 }
 
 impl Sessions {
@@ -34,12 +33,9 @@ impl Sessions {
         // Secrets are longer than a key: two hashes of it make one.
         let half = |half| SipHasher24::new_with_keys(half, 0).hash(settings.secret.as_bytes());
         let hasher = SipHasher24::new_with_keys(half(0), half(1));
-        let mut known = HashMap::with_capacity_and_hasher(endpoints.len(), BuildHasherDefault::default());
-        for endpoint in endpoints {
-            let address = endpoint.address.as_bytes();
-            known.insert(hasher.hash(address), address_key(address));
-        }
-        Self { settings: settings.clone(), hasher, endpoints: known }
+        let addresses = || endpoints.iter().map(|endpoint| endpoint.address.as_bytes());
+        let places = Positions::of(addresses().map(|address| hasher.hash(address)));
+        Self { settings: settings.clone(), hasher, places, keys: addresses().map(address_key).collect() }
     }
 
     /// Name of the cookie.
@@ -56,15 +52,15 @@ impl Sessions {
         }
         let digit = |byte: &u8| char::from(*byte).to_digit(16).map(u64::from);
         let token = value.iter().try_fold(0_u64, |token, byte| Some(token << 4 | digit(byte)?))?;
-        self.endpoints.get(&token).copied()
+        self.keys.get(self.places.get(token)? as usize).copied()
     }
 
     /// The header that gives a client the cookie for an endpoint.
     #[must_use]
     pub fn set_cookie(&self, address: &str) -> String {
         let Sticky { cookie, path, ttl, .. } = &self.settings;
-        let token = self.hasher.hash(address.as_bytes());
-        let mut text = format!("{cookie}={token:016x}; Path={path}; HttpOnly; SameSite=Lax");
+        let token = hexadecimal(self.hasher.hash(address.as_bytes()));
+        let mut text = format!("{cookie}={token}; Path={path}; HttpOnly; SameSite=Lax");
         if let Some(ttl) = ttl {
             let _ = write!(text, "; Max-Age={}", ttl.as_secs());
         }

@@ -64,18 +64,36 @@ pub fn update<T: Default>(
     encode: impl Fn(&T) -> Vec<u8>,
     mut change: impl FnMut(&T) -> Option<T>,
 ) -> Result<T, Failure> {
+    let mut record = None;
+    let mut of_bytes = |bytes: &[u8]| {
+        let before = decode(bytes).unwrap_or_default();
+        let changed = change(&before);
+        let written = changed.as_ref().map(&encode);
+        record = Some(changed.unwrap_or(before));
+        written
+    };
+    update_bytes(key, &|| encode(&T::default()), &mut of_bytes)?;
+    Ok(record.unwrap_or_default())
+}
+
+/// Apart, so that there is one copy of it.
+fn update_bytes(
+    key: &str,
+    empty: &dyn Fn() -> Vec<u8>,
+    change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Result<(), Failure> {
     for _ in 0..TRIES {
-        let (record, cas) = match host::shared_data(key, &decode) {
-            Ok((record, cas)) => (record.unwrap_or_default(), cas),
-            Err(Failure::NotFound) => match host::set_shared_data(key, &encode(&T::default()), 0) {
+        let (before, cas) = match host::shared_data(key, <[u8]>::to_vec) {
+            Ok(read) => read,
+            Err(Failure::NotFound) => match host::set_shared_data(key, &empty(), 0) {
                 Ok(()) | Err(Failure::CasMismatch) => continue,
                 Err(failure) => return Err(failure),
             },
             Err(failure) => return Err(failure),
         };
-        let Some(changed) = change(&record) else { return Ok(record) };
-        match host::set_shared_data(key, &encode(&changed), broken::cas(key, cas)) {
-            Ok(()) => return Ok(changed),
+        let Some(changed) = change(&before) else { return Ok(()) };
+        match host::set_shared_data(key, &changed, broken::cas(key, cas)) {
+            Ok(()) => return Ok(()),
             Err(Failure::CasMismatch | Failure::NotFound) => {}
             Err(failure) => return Err(failure),
         }

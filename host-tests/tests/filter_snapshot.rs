@@ -50,9 +50,9 @@ fn a_snapshot_of_a_thousand_endpoints_with_a_full_log_is_linear_work() {
     let (snapshot, fuel) = costs(&mut many, "");
     let told = snapshot.pools[0].endpoints.iter().filter(|endpoint| endpoint.last_transition.is_some()).count();
     assert!((500..=CAPACITY).contains(&told), "the log is full: {told}");
-    // Four times the endpoints, and with them three times the events.
+    // Four times the endpoints, and with them three times the events. Searched for by name they took 216 million.
     assert!(fuel <= 5 * fuel_of_few, "{fuel_of_few} of {}, {fuel} of {ENDPOINTS}", ENDPOINTS / 4);
-    assert!(fuel < 60_000_000, "{fuel}");
+    assert!(fuel < 70_000_000, "{fuel}");
 }
 
 #[test]

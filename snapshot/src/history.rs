@@ -21,7 +21,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use alloc::vec::Vec;
 use columns::{ENDPOINT, ENDPOINT_COLUMNS, EndpointRow, POOL, POOL_COLUMNS, PoolRow, fold, read_row, write_row};
 
-const CHUNK_VERSION: u8 = 1;
+const CHUNK_VERSION: u8 = 2;
 const TABLE: u8 = 0;
 const POINT: u8 = 1;
 

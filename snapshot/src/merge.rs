@@ -33,8 +33,29 @@ pub struct MergedPool {
     /// In the order of the keys given to [`MergedPool::new`].
     pub endpoints: Vec<MergedEndpoint>,
     keys: Vec<u64>,
+    places: Places,
+}
+
+/// Finds the places of a cell's endpoints, asked for one after the other. Workers with the same configuration list the
+/// endpoints in the same order, so the position is right at once. While one has members more or fewer, it is off by their
+/// number for all that follow. Only in another order altogether does each key cost a search.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Places {
     /// How much further on than in the cell the last key was that was not at its place.
     shift: isize,
+}
+
+impl Places {
+    /// The place of a key among `keys`, that is at this position in the cell.
+    pub(crate) fn find(&mut self, keys: &[u64], key: u64, position: usize) -> Option<usize> {
+        let is_at = |index: &usize| keys.get(*index) == Some(&key);
+        let shifted = position.checked_add_signed(self.shift);
+        Some(position).filter(is_at).or_else(|| shifted.filter(is_at)).or_else(|| {
+            let index = keys.iter().position(|candidate| *candidate == key)?;
+            self.shift = index.checked_signed_diff(position)?;
+            Some(index)
+        })
+    }
 }
 
 impl MergedPool {
@@ -93,18 +114,9 @@ impl MergedPool {
         }
     }
 
-    /// Workers with the same configuration list the endpoints in the same order, so the position is right at once. While
-    /// one has members more or fewer, it is off by their number for all that follow. Only in another order altogether does
-    /// each key cost a search.
     fn find(&mut self, key: u64, position: usize) -> Option<&mut MergedEndpoint> {
-        let is_at = |index: &usize| self.keys.get(*index) == Some(&key);
-        let shifted = position.checked_add_signed(self.shift);
-        let index = Some(position).filter(is_at).or_else(|| shifted.filter(is_at)).or_else(|| {
-            let index = self.keys.iter().position(|candidate| *candidate == key)?;
-            self.shift = index.checked_signed_diff(position)?;
-            Some(index)
-        })?;
-        self.endpoints.get_mut(index)
+        let place = self.places.find(&self.keys, key, position)?;
+        self.endpoints.get_mut(place)
     }
 }
 

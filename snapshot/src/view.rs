@@ -1,11 +1,16 @@
-//! What the admin API answers under `/plimsoll/v1/`, as JSON: [`Snapshot`], [`Events`], [`Health`].
+//! What the admin API answers under `/plimsoll/v1/`, as JSON: [`Snapshot`], [`Workers`], [`Events`],
+//! [`Health`].
 //!
 //! Field names are a contract with other programs. Fields may be added within one [`VERSION`]; readers ignore
 //! fields that they do not know. Times are Unix milliseconds of the proxy's clock, durations are milliseconds.
 
+mod evidence;
 mod reason;
+mod workers;
 
+pub use evidence::{Evidence, Level, Window};
 pub use reason::{FailureKind, FailuresBy, Reason, Signal, Transition};
+pub use workers::{WorkerCounts, Workers, hexadecimal};
 
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
@@ -132,6 +137,9 @@ pub struct Endpoint {
     pub latency_ms: Option<LatencyMs>,
     /// The circuit's last change and why.
     pub last_transition: Option<Transition>,
+    /// How near it is to the next one: as the worker sees it that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// What an endpoint is allowed to do.

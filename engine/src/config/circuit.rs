@@ -50,11 +50,16 @@ impl RateConfig {
     /// What a window's calls say.
     #[must_use]
     pub fn judge(&self, counts: &Counts) -> Verdict {
-        let minimum = match self.window {
+        self.limits.judge(counts, self.minimum())
+    }
+
+    /// Calls before a window says anything.
+    #[must_use]
+    pub fn minimum(&self) -> u32 {
+        match self.window {
             WindowKind::Calls(size) => self.minimum_calls.min(size),
             WindowKind::Seconds(_) => self.minimum_calls,
-        };
-        self.limits.judge(counts, minimum)
+        }
     }
 }
 

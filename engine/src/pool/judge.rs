@@ -11,7 +11,7 @@ use crate::circuit::was_told;
 use crate::config::CircuitMode;
 use crate::detect::{Alarm, Call, Counts, Kind, Noise, Rates, Steps, Totals, Verdict, threshold};
 use crate::detectors::{failures, slow_answers};
-use crate::endpoint::LocalCircuit;
+use crate::endpoint::{Cold, Hot, LocalCircuit};
 use crate::evidence::Evidence;
 use crate::rated::Rated;
 use crate::score::Sample;
@@ -59,7 +59,7 @@ pub(super) struct Levels {
     failing: f64,
     failing_steps: Steps,
     /// Sum of evidence that is an alarm.
-    threshold: f32,
+    pub(super) threshold: f32,
     /// How far sums of slowness climb by chance.
     pub(super) noise: Noise,
     /// Attempts, of all endpoints and workers, that have an answer.
@@ -132,7 +132,7 @@ impl Pool {
     /// Nearly never: it takes a second look to tell.
     fn has_evidence_against(&self, position: usize) -> bool {
         let threshold = self.levels.threshold;
-        let of = |cold: &crate::endpoint::Cold| cold.detectors.failing.sum().max(cold.detectors.slowing.sum());
+        let of = |cold: &Cold| cold.detectors.failing.sum().max(cold.detectors.slowing.sum());
         self.cold.get(position).is_some_and(|cold| of(cold) >= threshold)
     }
 
@@ -255,38 +255,56 @@ impl Pool {
         if wanted == 0 || run < wanted {
             return None;
         }
-        let (pool, own) = &cold.detectors.run_began;
-        let others = failures(&self.levels.all).since(pool).since(&failures(&cold.detectors.all).since(own));
-        let seen = others.level(Kind::Failure, self.levels.failing).max(RUN_MEANT_FOR);
-        let relative = self.config.circuit.relative;
-        let times = if relative { libm::log(RUN_MEANT_FOR) / libm::log(seen.min(0.9999)) } else { 1.0 };
-        let limit = f64::from(wanted) * times;
-        // Rounding of the quotient shall not ask for one more.
-        (f64::from(run) + 1e-6 >= limit).then(|| Reason {
+        let limit = self.run_limit(hot, cold);
+        (f64::from(run) >= limit).then(|| Reason {
             observed: f64::from(run),
-            threshold: libm::ceil(limit - 1e-6),
+            threshold: limit,
             samples: u64::from(run),
-            pool: others.share(),
+            pool: self.others_in_run(cold).share(),
             failure: cold.last_failure,
             ..crate::circuit::reason(Signal::ConsecutiveFailures)
         })
+    }
+
+    /// What the others did in the present run of failures.
+    fn others_in_run(&self, cold: &Cold) -> Totals {
+        let (pool, own) = &cold.detectors.run_began;
+        failures(&self.levels.all).since(pool).since(&failures(&cold.detectors.all).since(own))
+    }
+
+    /// Failures in a row that eject an endpoint: a whole number.
+    pub(super) fn run_limit(&self, hot: &Hot, cold: &Cold) -> f64 {
+        let wanted = f64::from(self.config.circuit.consecutive_failures);
+        if !self.config.circuit.relative {
+            return wanted;
+        }
+        // Before a run has begun nobody did anything in it.
+        let others = if hot.failures_in_row > 0 { self.others_in_run(cold) } else { Totals::default() };
+        let seen = others.level(Kind::Failure, self.levels.failing).max(RUN_MEANT_FOR);
+        // Rounding of the quotient shall not ask for one more.
+        libm::ceil(wanted * (libm::log(RUN_MEANT_FOR) / libm::log(seen.min(0.9999))) - 1e-6)
+    }
+
+    /// Evidence of slowness that is an alarm; `None` while none is.
+    pub(super) fn slowness_threshold(&self) -> Option<f32> {
+        let out = self.out.saturating_mul(SLOWNESS_MAY_EJECT);
+        if self.out > 0 && out >= self.hot.len() {
+            return None;
+        }
+        let noise = self.levels.noise.factor().filter(|noise| *noise <= MOST_TRUSTED_NOISE)?;
+        Some(self.levels.threshold * noise)
     }
 
     fn judge_excursion(&mut self, position: usize, kind: Kind, now: Time) -> Option<Reason> {
         if !self.config.circuit.outliers {
             return None;
         }
+        let threshold = match kind {
+            Kind::Failure => self.levels.threshold,
+            Kind::Slowness => self.slowness_threshold()?,
+        };
         let cold = self.cold.get_mut(position)?;
         let detectors = &mut cold.detectors;
-        let mut threshold = self.levels.threshold;
-        if kind == Kind::Slowness {
-            let out = self.out.saturating_mul(SLOWNESS_MAY_EJECT);
-            if self.out > 0 && out >= self.hot.len() {
-                return None;
-            }
-            let noise = self.levels.noise.factor().filter(|noise| *noise <= MOST_TRUSTED_NOISE)?;
-            threshold *= noise;
-        }
         let (signal, alarm) = match kind {
             Kind::Failure => {
                 let pool = failures(&self.levels.all);

@@ -6,7 +6,7 @@
 //!   serves a key; `keyed`: how much of its keys an endpoint takes
 //! - `ramp`: shares that grow; `by_load`: latencies by load
 //! - `attempts`: from start to settlement, exactly once; `judge`: from results to alarms, `silence`: from none;
-//!   `breaker`: the circuit of the whole pool
+//!   `breaker`: the circuit of the whole pool; `near`: how near it is to an alarm
 //! - `refresh`: what happens on the tick: epochs, scores, other workers' counts
 //!
 //! Circuits are in [`crate::circuit`].
@@ -19,6 +19,7 @@ mod first;
 mod hashed;
 mod judge;
 mod keyed;
+mod near;
 mod pick;
 mod plan;
 mod ramp;
@@ -28,7 +29,7 @@ mod silence;
 
 use crate::circuit::POOL_KEY;
 use crate::config::{CircuitConfig, EndpointConfig, Forced, PoolConfig, Strategy};
-use crate::endpoint::{Cold, Hot, LocalCircuit};
+use crate::endpoint::{Cold, Hot, LocalCircuit, address_key};
 use crate::evidence::Evidence;
 use crate::positions::Positions;
 use crate::time::Time;
@@ -130,15 +131,16 @@ impl Pool {
         let mut loads = core::mem::replace(&mut self.by_load, by_load::ByLoad::new(kept));
         let mut joined = Vec::new();
         for (position, endpoint) in config.endpoints.iter().enumerate() {
-            let fresh = Cold::new(endpoint.clone(), self.membership);
-            let key = fresh.key;
-            let at = known.get(key).map(|position| position as usize);
+            let at = known.get(address_key(endpoint.address.as_bytes())).map(|position| position as usize);
             let stayed = at.and_then(|at| old.get_mut(at)?.take());
             match at.filter(|_| stayed.is_some()) {
                 Some(at) => self.by_load.take_over(position, &mut loads, at),
                 None => joined.push(position as u32),
             }
-            let (mut hot, mut cold) = stayed.unwrap_or_else(|| (Hot::new(endpoint.weight), fresh));
+            let (mut hot, cold) = match stayed {
+                Some((hot, cold)) => (hot, cold.reconfigured(endpoint)),
+                None => (Hot::new(endpoint.weight), Cold::new(endpoint, self.membership)),
+            };
             hot.draining = endpoint.draining;
             match LocalCircuit::forced(endpoint.circuit) {
                 Some(circuit) => hot.circuit = circuit,
@@ -146,7 +148,6 @@ impl Pool {
                 None => {}
             }
             hot.class = plan::class(endpoint.tier, config.prefer_zone.is_some() && endpoint.zone == config.prefer_zone);
-            cold.config = endpoint.clone();
             self.hot.push(hot);
             self.cold.push(cold);
         }

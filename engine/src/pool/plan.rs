@@ -194,7 +194,7 @@ impl Plan {
     }
 
     pub(super) fn has_one_tier(&self) -> bool {
-        self.tiers().count() == 1
+        self.groups.first().zip(self.groups.last()).is_some_and(|(first, last)| same_tier(first, last))
     }
 
     /// The index of the group that a request goes to. `unit` (0 to 1) is asked for only if there is a choice.

@@ -8,6 +8,7 @@ mod cost;
 mod detectors;
 mod ejection;
 mod hashing;
+mod near;
 mod operator;
 mod picks;
 mod plans;

@@ -1,4 +1,5 @@
-//! The admin API: `GET` on `/plimsoll/v1/{snapshot,events,history,config,healthz}`, answered as JSON from shared data, on
+//! The admin API: `GET` on `/plimsoll/v1/{snapshot,workers,events,history,config,healthz}`, answered
+//! as JSON from shared data, on
 //! whichever worker the request came to. Meant for a private listener. Other paths pass, so that the same listener can
 //! serve the dashboard's files.
 
@@ -14,6 +15,10 @@ use plimsoll_snapshot::{Health, json};
 use serde_json::{Map, Value};
 
 const PREFIX: &str = "/plimsoll/";
+const NO_RESOURCE: &str =
+    "no such resource; there are snapshot, workers, events, history, config and healthz under /plimsoll/v1/";
+const NO_CONFIGURATION: &str =
+    "no configuration is in force: no picker in this VM (do vm_id, code and VM configuration agree?)";
 
 struct Answer {
     status: u32,
@@ -38,73 +43,60 @@ pub(crate) fn answer() -> bool {
 
 fn route(path: &str) -> Answer {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    match path.strip_prefix("/plimsoll/v1/") {
-        Some("snapshot") => match listed(query) {
-            Ok(only) => json_answer(200, json::snapshot(&report::snapshot(only.as_deref()))),
-            Err(reason) => problem(400, &reason),
+    let resource = path.strip_prefix("/plimsoll/v1/").unwrap_or_default();
+    let body = match resource {
+        "snapshot" => listed(query).and_then(|only| json::snapshot(report::snapshot(only.as_deref()))),
+        "workers" => report::workers(query, &pools()).and_then(json::workers),
+        "history" => history(query),
+        "events" => number(query, "since", "a sequence number").and_then(|since| {
+            let log = shared::read(shared::EVENTS, EventLog::decode).unwrap_or_default();
+            json::events(log.since(since.unwrap_or(0), crate::abi::now().as_millis()))
+        }),
+        "config" => match configuration() {
+            Some(config) => Ok(config.to_string().into_bytes()),
+            None => return problem(503, NO_CONFIGURATION),
         },
-        Some("history") => match history(query) {
-            Ok(body) => Answer { status: 200, body },
-            Err(reason) => problem(400, &reason),
-        },
-        Some("events") => match number(query, "since", "a sequence number") {
-            Ok(since) => {
-                let log = shared::read(shared::EVENTS, EventLog::decode).unwrap_or_default();
-                json_answer(200, json::events(&log.since(since.unwrap_or(0), crate::abi::now().as_millis())))
-            }
-            Err(reason) => problem(400, &reason),
-        },
-        Some("config") => match configuration() {
-            Some(config) => Answer { status: 200, body: config.to_string().into_bytes() },
-            None => problem(
-                503,
-                "no configuration is in force: no picker in this VM (do vm_id, code and VM configuration agree?)",
-            ),
-        },
-        Some("healthz") => {
+        "healthz" => {
             let health = health();
-            json_answer(if health.ok { 200 } else { 503 }, json::health(&health))
+            let status = if health.ok { 200 } else { 503 };
+            return json::health(health).map_or_else(|reason| problem(500, &reason), |body| Answer { status, body });
         }
-        _ => problem(
-            404,
-            "no such resource; there are snapshot, events, history, config and healthz under /plimsoll/v1/",
-        ),
-    }
+        _ => return problem(404, NO_RESOURCE),
+    };
+    body.map_or_else(|reason| problem(400, &reason), |body| Answer { status: 200, body })
 }
 
-fn json_answer(status: u32, body: Result<Vec<u8>, serde_json::Error>) -> Answer {
-    match body {
-        Ok(body) => Answer { status, body },
-        Err(error) => problem(500, &error.to_string()),
-    }
-}
-
+#[inline(never)]
 fn problem(status: u32, reason: &str) -> Answer {
     let mut body = Map::new();
     body.insert("error".to_owned(), reason.into());
     Answer { status, body: Value::Object(body).to_string().into_bytes() }
 }
 
+#[inline(never)]
 fn pools() -> Vec<String> {
     let name = |state: &vm::PoolState| state.pool.config().name.clone();
     vm::with(|vm| vm.pools().map(name).collect()).unwrap_or_default()
 }
 
 /// Whose endpoints were asked for: those of one pool, or of none; `None`: of all.
+#[inline(never)]
 fn listed(query: &str) -> Result<Option<String>, String> {
     let Some(value) = parameter(query, "endpoints") else { return Ok(None) };
-    let pools = pools();
-    let names: Vec<&str> = pools.iter().map(String::as_str).chain(["none"]).collect();
+    let mut names = pools();
+    names.push("none".to_owned());
     one_of("endpoints", value, &names).map(|name| Some(name.to_owned()))
 }
 
+#[inline(never)]
 fn history(query: &str) -> Result<Vec<u8>, String> {
     let pools = pools();
-    let query = Query::read(query, pools.iter().map(String::as_str).collect())?;
+    let query = Query::read(query, &pools)?;
     Ok(query.answer(&SharedData, crate::abi::now().as_millis()))
 }
 
 /// The configurations of all pickers of this VM; a list only where there is more than one.
+#[inline(never)]
 fn configuration() -> Option<Value> {
     let mut all = vm::with(|vm| {
         let mut configs: Vec<(Vec<u8>, Value)> = Vec::new();
@@ -119,6 +111,7 @@ fn configuration() -> Option<Value> {
     if all.len() > 1 { Some(Value::Array(all)) } else { all.pop() }
 }
 
+#[inline(never)]
 fn health() -> Health {
     let mut problems = Vec::new();
     vm::with(|vm| {

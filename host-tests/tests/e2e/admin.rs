@@ -14,8 +14,8 @@ async fn admin(bed: &Bed, method: Method, path: &str) -> Answer {
 async fn wrong_requests_are_refused_in_json() {
     let bed = Bed::start(1, 1, |config| config).await;
     let cases = [
-        (Method::GET, "/plimsoll/v1/nothing", 404, "snapshot, events, history, config and healthz"),
-        (Method::GET, "/plimsoll/", 404, "snapshot, events, history, config and healthz"),
+        (Method::GET, "/plimsoll/v1/nothing", 404, "snapshot, workers, events, history, config and healthz"),
+        (Method::GET, "/plimsoll/", 404, "snapshot, workers, events, history, config and healthz"),
         (Method::POST, "/plimsoll/v1/snapshot", 405, "GET"),
         (Method::DELETE, "/plimsoll/v1/config", 405, "GET"),
         (Method::GET, "/plimsoll/v1/events?since=yesterday", 400, "since: \"yesterday\""),

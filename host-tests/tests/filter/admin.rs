@@ -11,8 +11,8 @@ use serde_json::json;
 fn wrong_requests_are_refused_in_json() {
     let mut proxy = proxy(1, &json!({}));
     let cases = [
-        ("GET", "/plimsoll/v1/nothing", 404, "snapshot, events, history, config and healthz"),
-        ("GET", "/plimsoll/", 404, "snapshot, events, history, config and healthz"),
+        ("GET", "/plimsoll/v1/nothing", 404, "snapshot, workers, events, history, config and healthz"),
+        ("GET", "/plimsoll/", 404, "snapshot, workers, events, history, config and healthz"),
         ("POST", "/plimsoll/v1/snapshot", 405, "GET"),
         ("DELETE", "/plimsoll/v1/config", 405, "GET"),
         ("GET", "/plimsoll/v1/events?since=yesterday", 400, "since: \"yesterday\""),

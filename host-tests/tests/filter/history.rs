@@ -5,7 +5,7 @@ use crate::filter_bed::{PICKER, address, assert_sound, configuration, events, se
 use plimsoll_host_tests::host::proxy::{Behaviour, FailurePolicy, Proxy, Request};
 use plimsoll_host_tests::host::{Headers, Plugin};
 use plimsoll_snapshot::history::view::{EndpointHistory, History, PoolHistory, Values};
-use plimsoll_snapshot::{CircuitState, Status};
+use plimsoll_snapshot::{CircuitState, FailureKind, Status};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -267,5 +267,27 @@ fn wrong_values_are_refused_by_name() {
         let error = body["error"].as_str().expect("a text");
         assert_eq!(status, 400, "{query}");
         assert!(parts.iter().all(|part| error.contains(part)), "{query}: {error}");
+    }
+}
+
+#[test]
+fn failures_are_told_by_kind() {
+    let pool = json!({"strategy": "round_robin", "circuit": {"consecutive_failures": 0, "outliers": false}});
+    let mut proxy = setup(3, &pool).workers(2).start().expect("starts");
+    load(&mut proxy, 2, 200, 10 * MS);
+    assert_eq!(history(&mut proxy, "").pools[0].failures_by.0, [], "none occurred");
+    proxy.set_behaviour(&address(0), Behaviour::status(503, 1));
+    proxy.set_behaviour(&address(1), Behaviour::Refuse);
+    load(&mut proxy, 2, 7_000, 10 * MS);
+    proxy.run_until_idle();
+    proxy.run_for(SECOND * 2);
+    for resolution in ["1s", "30s"] {
+        let (_, pool) = demo(&mut proxy, resolution);
+        let [(first, status), (second, connect)] = &pool.failures_by.0[..] else { panic!("{:?}", pool.failures_by) };
+        assert_eq!((*first, *second), (FailureKind::Status, FailureKind::Connect));
+        assert!(sum(status) > 100 && sum(connect) > 100, "{status:?} {connect:?}");
+        for ((all, status), connect) in pool.failures.iter().zip(status).zip(connect) {
+            assert_eq!(*all, status.zip(*connect).map(|(status, connect)| status + connect), "{resolution}");
+        }
     }
 }

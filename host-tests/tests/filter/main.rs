@@ -21,6 +21,7 @@ mod strategies;
 mod ticks;
 mod traps;
 mod updates;
+mod workers;
 
 use filter_bed::{TICK, admin, load, setup};
 use plimsoll_host_tests::host::proxy::Proxy;

@@ -17,7 +17,7 @@ fn a_strip_shows_every_endpoint_by_a_letter() {
     let mut extra = hair_trigger();
     let mut endpoints = configuration(5, &json!({}))["pools"][0]["endpoints"].clone();
     endpoints[3]["draining"] = json!(true);
-    endpoints[4]["circuit"] = json!("open");
+    endpoints[4]["circuit"] = json!("forced_open");
     extra["endpoints"] = endpoints;
     extra["minimum_samples"] = json!(10);
     let mut proxy = setup(5, &extra).start().expect("starts");

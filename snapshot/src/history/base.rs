@@ -6,9 +6,10 @@
 use crate::cell::Cell;
 use crate::codec::{Malformed, Reader, Writer};
 use crate::history::POINTS;
+use crate::view::FailuresBy;
 use alloc::vec::Vec;
 
-const BASE_VERSION: u8 = 1;
+const BASE_VERSION: u8 = 2;
 /// Workers that are gone are remembered: one that only stood still for a minute comes back with all it has counted.
 const MAX_GONE: usize = 32;
 
@@ -22,6 +23,7 @@ pub struct Counted {
     generation: u64,
     picks: u64,
     refused: u64,
+    failures_by: FailuresBy,
     /// Endpoints that are not counted apart.
     rest: Counts,
     /// In the order of the base's keys; `None`: it was counted in the rest.
@@ -57,6 +59,8 @@ pub struct Passed {
     pub picks: u64,
     /// Requests refused.
     pub refused: u64,
+    /// Failed attempts by kind.
+    pub failures_by: FailuresBy,
     /// Attempts of all endpoints.
     pub pool: Counts,
     /// Attempts per endpoint, in the order of the keys; `None`: not known.
@@ -90,6 +94,7 @@ impl Counted {
             generation: cell.generation,
             picks: cell.picks,
             refused: cell.refused,
+            failures_by: cell.failures_by,
             rest,
             endpoints,
         }
@@ -110,6 +115,10 @@ impl Passed {
     fn add(&mut self, before: &Counted, now: &Counted) {
         self.picks = self.picks.saturating_add(since(before.picks, now.picks));
         self.refused = self.refused.saturating_add(since(before.refused, now.refused));
+        let kinds = before.failures_by.0.iter().zip(now.failures_by.0);
+        for (sum, (before, now)) in self.failures_by.0.iter_mut().zip(kinds) {
+            *sum = sum.saturating_add(since(*before, now));
+        }
         // Under another configuration it may be the sum of other endpoints.
         if before.generation == now.generation {
             for ((sum, before), now) in self.pool.iter_mut().zip(before.rest).zip(now.rest) {
@@ -205,7 +214,7 @@ impl Base {
             writer.key(worker.generation);
             writer.varint(worker.picks);
             writer.varint(worker.refused);
-            worker.rest.iter().for_each(|count| writer.varint(*count));
+            worker.failures_by.0.iter().chain(&worker.rest).for_each(|count| writer.varint(*count));
             for counts in &worker.endpoints {
                 let [requests, failures, slow] = counts.unwrap_or_default();
                 writer.varint(if counts.is_some() { requests.saturating_add(1) } else { 0 });
@@ -230,11 +239,12 @@ impl Base {
                 generation: reader.key()?,
                 picks: reader.varint()?,
                 refused: reader.varint()?,
-                rest: [reader.varint()?, reader.varint()?, reader.varint()?],
+                failures_by: FailuresBy(reader.counts()?),
+                rest: reader.counts()?,
                 endpoints: Vec::new(),
             };
             for _ in &keys {
-                let [requests, failures, slow] = [reader.varint()?, reader.varint()?, reader.varint()?];
+                let [requests, failures, slow] = reader.counts()?;
                 worker.endpoints.push(requests.checked_sub(1).map(|requests| [requests, failures, slow]));
             }
             workers.push(worker);

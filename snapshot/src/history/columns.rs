@@ -15,6 +15,8 @@ pub enum Form {
     Number,
     /// Divided by 1,000: microseconds as milliseconds, thousandths of a score.
     Thousandths,
+    /// As it is, among others of its kind, and only if it is ever above 0.
+    Kind,
     /// One of these, as JSON. It changes seldom, so only changes are written.
     Name(&'static [&'static str]),
 }
@@ -61,8 +63,12 @@ const fn named(name: &'static str, names: &'static [&'static str], usual: u64) -
     Column { name, form: Form::Name(names), fold: Fold::Highest, usual: Some(usual) }
 }
 
+const fn kind(name: &'static str) -> Column {
+    Column { name, form: Form::Kind, fold: Fold::Sum, usual: Some(0) }
+}
+
 /// Values of a pool.
-pub const POOL_COLUMNS: usize = 14;
+pub const POOL_COLUMNS: usize = 22;
 /// Values of an endpoint.
 pub const ENDPOINT_COLUMNS: usize = 9;
 /// A pool's row, in the order of [`POOL`]; `None`: unknown.
@@ -86,6 +92,15 @@ pub const POOL: [Column; POOL_COLUMNS] = [
     level("ejected", Fold::Highest),
     SCORE,
     named("panic", &["false", "true"], 0),
+    // In the order of `FailureKind::ALL`, and last.
+    kind("status"),
+    kind("connect"),
+    kind("reset"),
+    kind("timeout"),
+    kind("truncated"),
+    kind("connect_timeout"),
+    kind("protocol"),
+    kind("grpc"),
 ];
 
 /// Columns of an endpoint. The first seven are the most often unusual.
@@ -157,4 +172,16 @@ pub(super) fn read_row(reader: &mut Reader, columns: &[Column], row: &mut [Optio
         mask >>= 1;
     }
     if mask == 0 { Ok(()) } else { Err(Malformed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::FailureKind;
+
+    #[test]
+    fn the_last_columns_of_a_pool_are_the_kinds_of_failures() {
+        let kinds = POOL.iter().skip_while(|column| column.form != Form::Kind).map(|column| column.name);
+        assert!(kinds.eq(FailureKind::ALL.iter().map(|kind| kind.name())));
+    }
 }

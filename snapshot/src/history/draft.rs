@@ -1,7 +1,7 @@
 //! A point in the making: endpoint by endpoint, and the pool at the end.
 
 use super::base::{Counts, Passed};
-use super::columns::{EndpointRow, circuit_code, status_code};
+use super::columns::{EndpointRow, POOL_COLUMNS, circuit_code, status_code};
 use super::{Identity, Point};
 use crate::merge::MergedEndpoint;
 use crate::report::MeanScore;
@@ -73,7 +73,7 @@ impl<'a> Draft<'a> {
         let [requests, failures, slow] = self.known(Some(self.passed.pool));
         let [p50, p90, p99] = micros(sketch.and_then(Sketch::latency_ms));
         // In the order of `columns::POOL`.
-        let pool = [
+        let levels = [
             self.span_ms,
             self.span_ms.and(Some(self.passed.picks)),
             requests,
@@ -89,6 +89,11 @@ impl<'a> Draft<'a> {
             self.score.value().map(thousandths),
             Some(u64::from(panic)),
         ];
+        let kinds = self.passed.failures_by.0.iter().map(|count| self.span_ms.and(Some(*count)));
+        let mut pool = [None; POOL_COLUMNS];
+        for (slot, value) in pool.iter_mut().zip(levels.into_iter().chain(kinds)) {
+            *slot = value;
+        }
         Point { pool, endpoints: self.endpoints }
     }
 

@@ -102,7 +102,7 @@ impl PoolColumns {
 #[derive(Debug)]
 struct Columns {
     columns: &'static [Column],
-    /// Text, and for names the last one written.
+    /// Text, and for names the last one written, for kinds one that is above 0.
     texts: Vec<(Vec<u8>, Option<Option<u64>>)>,
     rows: usize,
 }
@@ -127,7 +127,6 @@ impl Columns {
     fn write(&mut self, row: &[Option<u64>]) {
         for ((column, (text, written)), value) in self.columns.iter().zip(&mut self.texts).zip(row) {
             match column.form {
-                Form::Number | Form::Thousandths => put_value(text, *value, column.form == Form::Thousandths),
                 Form::Name(_) if *written == Some(*value) => continue,
                 Form::Name(names) => {
                     *written = Some(*value);
@@ -138,6 +137,12 @@ impl Columns {
                     text.extend_from_slice(name.map_or(b"null", |name| name.as_bytes()));
                     text.push(b']');
                 }
+                form => {
+                    if matches!(form, Form::Kind) && value.is_some_and(|count| count > 0) {
+                        *written = Some(*value);
+                    }
+                    put_value(text, *value, matches!(form, Form::Thousandths));
+                }
             }
             text.push(b',');
         }
@@ -146,11 +151,27 @@ impl Columns {
 
     fn finish(mut self, json: &mut Vec<u8>, points: usize) {
         self.fill(points);
-        for (column, (mut text, _)) in self.columns.iter().zip(self.texts) {
-            json.extend_from_slice(b",\"");
+        let mut kinds: Option<u32> = None;
+        for (column, (mut text, written)) in self.columns.iter().zip(self.texts) {
+            if matches!(column.form, Form::Kind) {
+                if kinds.is_none() {
+                    json.extend_from_slice(b",\"failures_by\":{");
+                }
+                let before = kinds.get_or_insert(0);
+                if written.is_none() {
+                    continue;
+                }
+                json.extend_from_slice(if *before > 0 { b",\"" } else { b"\"" });
+                *before = before.saturating_add(1);
+            } else {
+                json.extend_from_slice(b",\"");
+            }
             json.extend_from_slice(column.name.as_bytes());
             json.extend_from_slice(b"\":[");
             close(json, &mut text);
+        }
+        if kinds.is_some() {
+            json.push(b'}');
         }
     }
 }

@@ -48,8 +48,8 @@ pub fn number(query: &str, key: &str, what: &str) -> Result<Option<u64>, String>
 ///
 /// # Errors
 /// Says which key has which value, and what is allowed.
-pub fn one_of<'a>(key: &str, value: &str, names: &[&'a str]) -> Result<&'a str, String> {
-    names.iter().find(|name| **name == value).copied().ok_or_else(|| {
+pub fn one_of<'a>(key: &str, value: &str, names: &'a [String]) -> Result<&'a str, String> {
+    names.iter().map(String::as_str).find(|name| *name == value).ok_or_else(|| {
         let mut allowed = String::from("allowed are");
         for (place, name) in names.iter().enumerate() {
             allowed.push_str(if place == 0 { " " } else { ", " });
@@ -59,12 +59,24 @@ pub fn one_of<'a>(key: &str, value: &str, names: &[&'a str]) -> Result<&'a str, 
     })
 }
 
+/// The pool that a query names; where there is only one, it need not.
+///
+/// # Errors
+/// Says which key has which value, and what is allowed.
+pub fn named_pool<'a>(query: &str, pools: &'a [String]) -> Result<&'a str, String> {
+    match (parameter(query, "pool"), pools) {
+        (None, [only]) => Ok(only),
+        (named, _) => one_of("pool", named.unwrap_or_default(), pools),
+    }
+}
+
 impl<'a> Query<'a> {
     /// Reads a query about these pools.
     ///
     /// # Errors
     /// Says which key has which value, and what is allowed.
-    pub fn read(query: &str, mut pools: Vec<&'a str>) -> Result<Self, String> {
+    pub fn read(query: &str, names: &'a [String]) -> Result<Self, String> {
+        let mut pools: Vec<&str> = names.iter().map(String::as_str).collect();
         let resolution = match parameter(query, "resolution") {
             None | Some("1s") => Resolution::Second,
             Some("30s") => Resolution::HalfMinute,
@@ -78,7 +90,7 @@ impl<'a> Query<'a> {
         let time = "a time in Unix milliseconds";
         let (since_ms, until_ms) = (number(query, "since", time)?, number(query, "until", time)?);
         if let Some(name) = parameter(query, "pool") {
-            pools = vec![one_of("pool", name, &pools)?];
+            pools = vec![one_of("pool", name, names)?];
         }
         if endpoints && pools.len() > 1 {
             return Err(refused("endpoints", "true", "allowed for one pool only: name it by pool="));

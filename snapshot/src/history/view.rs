@@ -1,9 +1,11 @@
 //! What the admin API answers to `GET history`, for programs that read it. The filter writes this JSON itself, from
 //! [`super::columns`]; a test reads what it wrote by these types.
 
-use crate::view::{CircuitState, Status};
+use crate::view::{CircuitState, FailureKind, Status};
 use alloc::{string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
+use core::fmt;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value per point, in the order of [`PoolHistory::at`]; `None`: not known.
 pub type Values<T> = Vec<Option<T>>;
@@ -45,6 +47,9 @@ pub struct PoolHistory {
     pub requests: Values<u64>,
     /// Attempts failed.
     pub failures: Values<u64>,
+    /// Attempts failed, by kind: only kinds that occur in this answer.
+    #[serde(default)]
+    pub failures_by: KindValues,
     /// Attempts that took more than 2.5 times the middle of the endpoints' mean latencies.
     pub slow: Values<u64>,
     /// Attempts under way.
@@ -66,6 +71,41 @@ pub struct PoolHistory {
     /// Only if asked for: the first endpoints of the pool, and those that have left since.
     #[serde(default)]
     pub endpoints: Vec<EndpointHistory>,
+}
+
+/// Values by kind of failure. In JSON an object by the kind's name; names that are not known are passed over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KindValues(pub Vec<(FailureKind, Values<u64>)>);
+
+impl Serialize for KindValues {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(kind, values)| (kind.name(), values)))
+    }
+}
+
+impl<'de> Deserialize<'de> for KindValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ByName)
+    }
+}
+
+struct ByName;
+
+impl<'de> Visitor<'de> for ByName {
+    type Value = KindValues;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("values by kind of failure")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KindValues, A::Error> {
+        let mut kinds = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let values = map.next_value()?;
+            kinds.extend(FailureKind::named(&name).map(|kind| (kind, values)));
+        }
+        Ok(KindValues(kinds))
+    }
 }
 
 /// One endpoint's points, in the order of [`PoolHistory::at`].

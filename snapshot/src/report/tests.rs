@@ -12,6 +12,7 @@ fn line(score: Option<f64>, status: Status, state: CircuitState) -> Line<'static
         effective_weight: 2.0,
         circuit: Circuit { state, ..Circuit::default() },
         last_transition: None,
+        evidence: None,
     }
 }
 

@@ -148,6 +148,12 @@ impl FailureKind {
         Self::Grpc,
     ];
 
+    /// The kind of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The name in JSON and log lines.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -225,8 +231,8 @@ impl<'de> Visitor<'de> for ByName {
         let mut counts = FailuresBy::default();
         while let Some(name) = map.next_key::<String>()? {
             let count = map.next_value()?;
-            let kind = FailureKind::ALL.iter().position(|kind| kind.name() == name);
-            if let Some(slot) = kind.and_then(|kind| counts.0.get_mut(kind)) {
+            let kind = FailureKind::named(&name);
+            if let Some(slot) = kind.and_then(|kind| counts.0.get_mut(kind as usize)) {
                 *slot = count;
             }
         }

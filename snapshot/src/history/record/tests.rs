@@ -94,7 +94,7 @@ impl Bed {
     }
 
     fn json(&self, query: &str) -> Vec<u8> {
-        Query::read(query, vec!["p"]).expect("a query").answer(self, self.now_ms)
+        Query::read(query, &["p".into()]).expect("a query").answer(self, self.now_ms)
     }
 
     fn history(&self, query: &str) -> (History, PoolHistory) {

@@ -4,6 +4,7 @@
 //! each with its own loop over the text. Here one reader makes a tree of the text, and short functions pick from it. A test
 //! holds them against the derived ones, so that no field is forgotten.
 
+use plimsoll_snapshot::view::{Evidence, Level, Window};
 use plimsoll_snapshot::{
     Circuit, CircuitState, Endpoint, Event, Events, FailureKind, FailuresBy, LatencyMs, Pool, Reason, Signal, Snapshot,
     Status, Transition, Worker,
@@ -98,7 +99,32 @@ fn endpoint(tree: &Value) -> Endpoint {
         ignored: number(tree, "ignored"),
         consecutive_failures: number(tree, "consecutive_failures") as u32,
         latency_ms: latency(&tree["latency_ms"]),
+        evidence: tree["evidence"].is_object().then(|| evidence(&tree["evidence"])),
         last_transition: transition(&tree["last_transition"]),
+    }
+}
+
+fn evidence(tree: &Value) -> Evidence {
+    let level = |name: &str| {
+        let [observed, threshold] = ["observed", "threshold"].map(|field| tree[name][field].as_f64());
+        Some(Level { observed: observed?, threshold: threshold? })
+    };
+    let window = &tree["window"];
+    let of_window = |field: &str| number(window, field) as u32;
+    Evidence {
+        consecutive: level("consecutive"),
+        failures: level("failures"),
+        slowness: level("slowness"),
+        window: window.is_object().then(|| Window {
+            calls: of_window("calls"),
+            size: window["size"].as_u64().map(|size| size as u32),
+            seconds: window["seconds"].as_u64().map(|seconds| seconds as u32),
+            minimum: of_window("minimum"),
+            failure_percent: window["failure_percent"].as_f64(),
+            failure_threshold: of_window("failure_threshold"),
+            slow_percent: window["slow_percent"].as_f64(),
+            slow_threshold: of_window("slow_threshold"),
+        }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The card that answers "why is order-3 out?": what was noticed, against which limit, how the others did then, traces to
 //! look at, and what happens next and when. Every figure stands as the admin API gave it, rounded and with its unit.
 
+use plimsoll_snapshot::view::{Evidence, Level};
 use plimsoll_snapshot::{Circuit, CircuitState, Endpoint, Reason, Signal, Transition};
 
 use crate::format;
@@ -33,6 +34,8 @@ pub struct Why {
     pub facts: Vec<Fact>,
     /// Traces to look at.
     pub traces: Vec<String>,
+    /// How near it is to its limits now.
+    pub levels: Vec<Fact>,
     /// What happens next, and when.
     pub next: String,
 }
@@ -52,6 +55,7 @@ impl Why {
             ),
             facts: last.map(|last| facts(&last.reason)).unwrap_or_default(),
             traces: last.map(|last| last.reason.trace_ids.clone()).unwrap_or_default(),
+            levels: endpoint.evidence.as_ref().map(levels).unwrap_or_default(),
             next: next(state, endpoint, now_ms),
         }
     }
@@ -86,6 +90,38 @@ pub fn facts(reason: &Reason) -> Vec<Fact> {
         facts.push(fact("failure", "Last failure", reason::failure(kind).into()));
     }
     facts
+}
+
+/// What the detectors have against an endpoint now, and what would open its circuit.
+pub fn levels(evidence: &Evidence) -> Vec<Fact> {
+    let mut levels = Vec::new();
+    let mut tell = |key, name, value| levels.push(Fact { key, name, value });
+    let of =
+        |level: &Level, digits: fn(f64) -> String| format!("{} of {}", digits(level.observed), digits(level.threshold));
+    let whole = |number: f64| format::grouped(number.max(0.0).round() as u64);
+    let tenths = |number: f64| format!("{:.1}", if number.is_finite() { number } else { 0.0 });
+    if let Some(level) = &evidence.consecutive {
+        tell("now-consecutive", "Failures in a row", of(level, whole));
+    }
+    if let Some(level) = &evidence.failures {
+        tell("now-failures", "Evidence of failing", of(level, tenths));
+    }
+    if let Some(level) = &evidence.slowness {
+        tell("now-slowness", "Evidence of slowness", of(level, tenths));
+    }
+    if let Some(window) = &evidence.window {
+        let room = match (window.size, window.seconds) {
+            (Some(size), _) => format!(" of {size}"),
+            (None, Some(seconds)) => format!(" in {seconds} s"),
+            (None, None) => String::new(),
+        };
+        tell("now-window", "Calls in the window", format!("{}{room}, at least {}", window.calls, window.minimum));
+        let percent = |share: Option<f64>| format::percent(share.map(|percent| percent / 100.0)).to_string();
+        let limit = |share, limit| format!("{}, limit {limit} %", percent(share));
+        tell("now-failed", "Failed of them", limit(window.failure_percent, window.failure_threshold));
+        tell("now-slow", "Slow of them", limit(window.slow_percent, window.slow_threshold));
+    }
+    levels
 }
 
 /// A signal's name for people.

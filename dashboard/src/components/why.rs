@@ -7,7 +7,7 @@ use super::parts::{El, el, list, words};
 use crate::app::Page;
 use crate::browser::{self, west_minutes};
 use crate::format;
-use crate::why::{Why, step};
+use crate::why::{Fact, Why, step};
 
 type Card = Memo<Option<Why>>;
 
@@ -53,8 +53,10 @@ pub(super) fn WhyCard(page: Page, pool: String, id: String) -> AnyView {
                 .says(move || at(page, card)),
         )
         .with(el("p", "sentence").test("why-sentence").says(move || of(card, |card| card.sentence.clone())))
-        .with(facts(card))
+        .with(facts(card, |card| &card.facts))
         .with(traces(card))
+        .with(el("h4", "").text("Now, on the worker that was asked"))
+        .with(facts(card, |card| &card.levels))
         .with(
             el("p", "next")
                 .with(el("b", "").text("Next: "))
@@ -76,12 +78,11 @@ fn at(page: Page, card: Card) -> String {
     format!("at {}, {ago}", format::clock(at_ms, west_minutes()))
 }
 
-fn facts(card: Card) -> El {
-    let all = move || card.with(|card| card.as_ref().map(|card| card.facts.clone()).unwrap_or_default());
+fn facts(card: Card, which: fn(&Why) -> &Vec<Fact>) -> El {
+    let all = move || card.with(|card| card.as_ref().map(|card| which(card).clone()).unwrap_or_default());
     let keys = move || all().into_iter().enumerate().map(|(place, fact)| (place, fact.key.to_owned())).collect();
     let one = move |place: usize, key: String| {
-        let of =
-            move |text: fn(&crate::why::Fact) -> String| words(move || all().get(place).map(text).unwrap_or_default());
+        let of = move |text: fn(&Fact) -> String| words(move || all().get(place).map(text).unwrap_or_default());
         el("div", "")
             .set("data-fact", key)
             .with(el("dt", "").words(of(|fact| fact.name.into())))

@@ -54,6 +54,21 @@ fn endpoint(index: usize) -> Endpoint {
         ignored: 6,
         consecutive_failures: 7,
         latency_ms: Some(LatencyMs { p50: 4.125, p90: 9.0, p99: 21.75 }),
+        evidence: Some(Evidence {
+            consecutive: Some(Level { observed: 1.0, threshold: 5.0 }),
+            failures: Some(Level { observed: 3.5, threshold: 19.5 }),
+            slowness: Some(Level { observed: 0.25, threshold: 12.5 }),
+            window: Some(Window {
+                calls: 40,
+                size: Some(100),
+                seconds: Some(10),
+                minimum: 10,
+                failure_percent: Some(12.5),
+                failure_threshold: 50,
+                slow_percent: Some(2.5),
+                slow_threshold: 100,
+            }),
+        }),
         last_transition: Some(transition(index)),
     }
 }

@@ -94,6 +94,34 @@ fn an_endpoint_to_which_nothing_happened_says_so() {
 }
 
 #[test]
+fn how_near_it_is_to_its_limits_is_told_of_what_is_switched_on() {
+    let window = plimsoll_snapshot::view::Window {
+        calls: 40,
+        size: Some(100),
+        minimum: 10,
+        failure_percent: Some(12.5),
+        failure_threshold: 50,
+        slow_threshold: 100,
+        ..Default::default()
+    };
+    let evidence = Evidence {
+        consecutive: Some(Level { observed: 1.0, threshold: 5.0 }),
+        failures: Some(Level { observed: 3.21, threshold: 19.519 }),
+        window: Some(window),
+        ..Evidence::default()
+    };
+    let told: Vec<_> = levels(&evidence).into_iter().map(|fact| (fact.key, fact.value)).collect();
+    let expected = [
+        ("now-consecutive", "1 of 5"),
+        ("now-failures", "3.2 of 19.5"),
+        ("now-window", "40 of 100, at least 10"),
+        ("now-failed", "12.5 %, limit 50 %"),
+        ("now-slow", "–, limit 100 %"),
+    ];
+    assert_eq!(told, expected.map(|(key, value)| (key, value.to_owned())));
+}
+
+#[test]
 fn the_back_off_step_is_counted_in_words() {
     let step = |openings| step(&Circuit { openings, ..Circuit::default() });
     assert_eq!([0, 1, 3, 11].map(step), ["", "first time out", "third time out", "11th time out"]);

@@ -36,7 +36,7 @@ async fn wrong_requests_are_refused_in_json() {
 async fn answers_are_fresh_json() {
     let bed = Bed::start(2, 1, |config| config).await;
     bed.burst(20, 2).run().await.unwrap();
-    for path in ["snapshot", "events", "events?since=0", "config", "healthz"] {
+    for path in ["snapshot", "snapshot?endpoints=none", "workers", "events", "events?since=0", "config", "healthz"] {
         let answer = admin(&bed, Method::GET, &format!("/plimsoll/v1/{path}")).await;
         let kind = (answer.header("content-type"), answer.header("cache-control"));
         assert_eq!((answer.status, kind), (200, ("application/json", "no-store")), "{path}");

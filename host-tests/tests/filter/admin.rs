@@ -35,7 +35,9 @@ fn wrong_requests_are_refused_in_json() {
 fn answers_are_fresh_json() {
     let mut proxy = proxy(2, &json!({}));
     load(&mut proxy, 1, 20, MS);
-    for path in ["snapshot", "events", "events?since=0", "history", "config", "healthz"] {
+    for path in
+        ["snapshot", "snapshot?endpoints=none", "workers", "events", "events?since=0", "history", "config", "healthz"]
+    {
         let (status, headers, body) =
             proxy.admin(0, Headers::get_request(&format!("/plimsoll/v1/{path}"))).expect("the filter answers");
         let kind = (headers.text("content-type"), headers.text("cache-control"));

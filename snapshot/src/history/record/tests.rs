@@ -7,7 +7,7 @@ use crate::history::draft::Level;
 use crate::history::query::Query;
 use crate::history::view::{History, PoolHistory};
 use crate::view::{CircuitState, Status};
-use alloc::{collections::BTreeMap, format, string::String, vec};
+use alloc::{collections::BTreeMap, format, string::String};
 use core::cell::RefCell;
 use core::time::Duration;
 use std::time::Instant;

@@ -14,8 +14,8 @@ const RATE: f64 = 30.0;
 async fn fleet() -> Result<(Fleet, Browser)> {
     let mut spec = FleetSpec::numbered(0, 4, RATE);
     spec.pools = POOLS.map(str::to_owned).into();
-    // All of a pool's answers fail without that anybody stands out: nobody is ejected, and the pool is in trouble.
-    spec.settings = json!({"circuit": {"open_for": "60s"}});
+    // In turn, so that every endpoint has enough attempts to be judged.
+    spec.settings = json!({"strategy": "round_robin", "circuit": {"open_for": "60s"}});
     let fleet = Fleet::start(&spec).await?;
     let browser = Browser::start().await?;
     browser.open(&format!("http://{}/", fleet.envoy.dashboard())).await?;

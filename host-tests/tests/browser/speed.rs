@@ -52,9 +52,10 @@ async fn a_poll_asks_for_each_thing_once_and_waits_for_the_poll_before() -> Resu
     assert!(gaps(&quiet).iter().all(|gap| *gap >= IN_SIGHT), "seconds between polls: {:?}", gaps(&quiet));
 
     stage.browser.line_delay(SLOW_LINE).await?;
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    // Four questions to a poll, one after the other.
+    tokio::time::sleep(Duration::from_secs(24)).await;
     let slow = polls(&stage.browser.exchanges().await?);
-    ensure!(slow.len() >= 3, "only {} polls over a slow line in twelve seconds", slow.len());
+    ensure!(slow.len() >= 3, "only {} polls over a slow line in 24 seconds", slow.len());
     let waited = slow[1..].iter().any(|poll| poll.ended.is_some_and(|end| end - poll.sent > SLOW_LINE.as_secs_f64()));
     assert!(waited, "the line was not slow");
     for pair in slow.windows(2) {

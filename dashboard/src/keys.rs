@@ -9,13 +9,12 @@ use crate::browser;
 use crate::route::{Place, Route};
 
 /// What the help says: keys and what they do.
-pub(crate) const KEYS: [(&str, &str); 8] = [
+pub(crate) const KEYS: [(&str, &str); 7] = [
     ("/", "search"),
     ("j  k", "next and previous row"),
     ("Enter", "why: opens the row's card, or its pool"),
     ("Esc", "closes the card or the help; leaves the search"),
     ("p", "all pools"),
-    ("l", "lab"),
     ("t", "light, dark or as the system"),
     ("?", "this help"),
 ];
@@ -44,7 +43,6 @@ pub(crate) fn pressed(page: Page, event: &Event) {
         "j" => step(1),
         "k" => step(-1),
         "p" => page.go(Route::to(Place::Pools)),
-        "l" => page.go(Route::to(Place::Lab)),
         "t" => page.next_scheme(),
         "?" => page.help.update(|open| *open = !*open),
         _ => return,

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::matrix::{self, matrix_row};
 use super::parts::{El, el, list, switch};
 use super::row::{LINES_EVERY_MS, Rows, endpoint_row};
-use super::table::{head, table};
+use super::table::{head, search, table};
 use crate::app::Page;
 use crate::browser;
 use crate::format;
@@ -94,13 +94,7 @@ fn tools(page: Page, shown: Memo<Vec<(usize, String)>>, pool: StoredValue<String
             some => format!("{} of {}", format::grouped(some as u64), format::grouped(all as u64)),
         }
     };
-    let search = el("input", "")
-        .test("search")
-        .set("type", "search")
-        .set("placeholder", "name, address, zone or state  ( / )")
-        .set("aria-label", "Search endpoints")
-        .set("value", page.route.with_untracked(|route| route.get("q").to_owned()))
-        .on("input", move |event| page.choose("q", &browser::typed(&event)));
+    let search = search(page, "name, address, zone or state  ( / )", "Search endpoints");
     let tab = move |name: &'static str, view: &'static str| {
         el("button", "")
             .test("view")

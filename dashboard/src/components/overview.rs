@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::events::EventList;
 use super::parts::{El, el, list, when, words};
-use super::table::{cell, figure, head, parts, row_head, table};
+use super::table::{cell, figure, head, parts, row_head, search, table};
 use crate::alerts::{Alert, critical_first, firing as firing_of};
 use crate::app::Page;
 use crate::browser;
@@ -44,13 +44,7 @@ pub(crate) fn Overview(page: Page) -> AnyView {
                     Look at the picker's configuration and Envoy's log.";
         el("p", "hint").text(text).view()
     };
-    let search = el("input", "")
-        .test("search")
-        .set("type", "search")
-        .set("placeholder", "pool  ( / )")
-        .set("aria-label", "Search pools")
-        .set("value", page.route.with_untracked(|route| route.get("q").to_owned()))
-        .on("input", move |event| page.choose("q", &browser::typed(&event)));
+    let search = search(page, "pool  ( / )", "Search pools");
     let heads = COLUMNS.map(|(class, name, title)| head(class, title).text(name));
     let body = el("tbody", "").and(list(pools, move |_, name| pool_row(page, name)));
     el("section", "overview")

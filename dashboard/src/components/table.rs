@@ -1,8 +1,23 @@
 //! Cells that tables share. On a narrow screen style.css turns each row into a card, so roles are spelled out: a table that
 //! is not laid out as one would lose its meaning for assistive programs.
 
+use leptos::prelude::*;
+
 use super::parts::{El, el};
+use crate::app::Page;
+use crate::browser;
 use crate::format::Quantity;
+
+/// Where to type what the rows are searched for; `/` leads to it.
+pub(super) fn search(page: Page, placeholder: &'static str, label: &'static str) -> El {
+    el("input", "")
+        .test("search")
+        .set("type", "search")
+        .set("placeholder", placeholder)
+        .set("aria-label", label)
+        .set("value", page.route.with_untracked(|route| route.get("q").to_owned()))
+        .on("input", move |event| page.choose("q", &browser::typed(&event)))
+}
 
 /// A table with this row of heads and this body.
 pub(super) fn table(class: &'static str, label: String, heads: El, body: El) -> El {

@@ -144,20 +144,21 @@ async fn charts_are_saved_as_drawing_and_as_values() -> Result<()> {
     let catch = r#"window.saved = [];
         HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, decodeURIComponent(this.href)]); };"#;
     stage.browser.run::<()>(catch, vec![]).await?;
-    for label in ["SVG", "CSV"] {
-        stage.click(&format!("figure button[aria-label='Save chart as {label}']")).await?;
-    }
-    let saved: Vec<(String, String)> = stage.browser.run("return window.saved;", vec![]).await?;
-    assert_eq!(saved.len(), 2, "{saved:?}");
-    assert!(
-        saved[0].0.ends_with(".svg") && saved[0].1.contains("<svg") && saved[0].1.contains("order-1"),
-        "{}",
-        saved[0].0
-    );
-    assert!(saved[1].0.ends_with(".csv") && saved[1].1.contains("order-4"), "{:?}", saved[1]);
-    // A line for each second since the load began, below the head.
-    let seconds = saved[1].1.lines().skip(1).filter(|line| line.split(',').nth(2).is_some_and(|rate| !rate.is_empty()));
-    assert!(seconds.count() > 1, "{}", saved[1].1);
+    stage.click("figure button[aria-label='Save chart as SVG']").await?;
+    // The table grows by a line a second.
+    let table = async || {
+        stage.click("figure button[aria-label='Save chart as CSV']").await?;
+        stage.browser.run::<Vec<(String, String)>>("return [window.saved[0], window.saved.at(-1)];", vec![]).await
+    };
+    let saved = until("a line of figures for each second", SOON, table, |saved| {
+        let figures = |line: &&str| line.split(',').nth(2).is_some_and(|rate| !rate.is_empty());
+        saved[1].1.lines().skip(1).filter(figures).count() > 1
+    })
+    .await?;
+    let (drawing, values) = (&saved[0], &saved[1]);
+    assert!(drawing.0.ends_with(".svg"), "{}", drawing.0);
+    assert!(drawing.1.contains("<svg") && drawing.1.contains("order-1"), "{}", drawing.1);
+    assert!(values.0.ends_with(".csv") && values.1.contains("order-4"), "{values:?}");
     stage.finish().await
 }
 

@@ -24,9 +24,8 @@ pub(crate) struct Page {
     pub(crate) workers: RwSignal<Workers>,
     /// The browser's monotonic clock.
     pub(crate) now: RwSignal<u64>,
-    /// The proxy's time now, Unix milliseconds, rounded up to seconds: ages need no more, and a thousand rows
-    /// follow it.
-    pub(crate) proxy_now: Memo<u64>,
+    /// The proxy's time now, Unix milliseconds, rounded up to seconds.
+    pub(crate) proxy_now: RwSignal<u64>,
     /// How often the page polls now.
     pub(crate) poll_ms: RwSignal<u64>,
     /// How far the page may be trusted.
@@ -53,10 +52,6 @@ impl Page {
             let (now, poll_ms) = (now.get(), poll_ms.get());
             model.with(|model| model.freshness(now, poll_ms))
         });
-        let proxy_now = Memo::new(move |_| {
-            let now = now.get();
-            model.with(|model| model.proxy_now(now)).next_multiple_of(1000)
-        });
         let scheme = RwSignal::new(browser::remembered("scheme").unwrap_or_default());
         let dark = RwSignal::new(false);
         let theme = Signal::derive(move || Theme {
@@ -71,7 +66,7 @@ impl Page {
             past: RwSignal::new(Past::default()),
             workers: RwSignal::new(Workers::default()),
             now,
-            proxy_now,
+            proxy_now: RwSignal::new(0),
             poll_ms,
             freshness,
             scheme,

@@ -14,6 +14,7 @@ mod overview;
 pub(crate) mod parts;
 mod pool;
 mod row;
+mod sheet;
 mod table;
 mod top;
 mod why;

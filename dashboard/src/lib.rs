@@ -8,7 +8,7 @@
 //! - [`route`] is where the page is, as it stands in the address
 //! - [`overview`], [`rows`], [`why`], [`workers`] and [`alerts`] are what stands on a page, a value per cell; [`table`] is
 //!   which rows, [`state`], [`reason`] and [`format`](mod@format) the words for it
-//! - [`chart`], [`strip`] and [`spark`] draw
+//! - [`chart`], [`strip`], [`spark`] and [`mark`] draw; [`sheet`] is how the rows of a table are filled in
 //!
 //! The modules that exist only in a browser poll, hold signals, and render. Bytes are counted: all that travels has a limit
 //! of 250 KiB gzipped, which is why there is one type of element (`components::parts`) and one reader of documents.
@@ -19,6 +19,7 @@ pub mod events;
 pub mod format;
 pub mod freshness;
 pub mod history;
+pub mod mark;
 pub mod model;
 pub mod named;
 pub mod overview;
@@ -28,6 +29,7 @@ pub mod read;
 pub mod reason;
 pub mod route;
 pub mod rows;
+pub mod sheet;
 pub mod spark;
 pub mod state;
 pub mod strip;

@@ -5,8 +5,28 @@ use plimsoll_snapshot::{Pool, Snapshot};
 use crate::alerts::{self, Alert};
 use crate::format::{self, Quantity};
 use crate::history::{History, PoolHistory};
+use crate::route::Route;
+use crate::rows::figure_class;
+use crate::sheet::Line;
 use crate::state::{self, State};
 use crate::strip;
+
+/// A pool's row, for [`PoolRow::line`]; for the roles see [`crate::rows::FORM`].
+pub const FORM: &str = concat!(
+    r#"<tr role="row" data-testid="pool-row" data-s="data-pool data-alerts">"#,
+    r#"<th class="pool-name" role="rowheader" scope="row"><a data-row data-s="href">"#,
+    r#"<span class="id" data-s=".">-</span><span class="address" data-s=".">-</span></a></th>"#,
+    r#"<td class="strip" role="cell" data-testid="strip" data-label="Endpoints">"#,
+    r#"<span class="marks" aria-hidden="true" data-s="<"></span><span class="address" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="score" data-label="Score" data-s=".">-</td>"#,
+    r#"<td class="num" role="cell" data-testid="rate" data-label="Requests" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td role="cell" data-testid="failure" data-label="Failed" data-s="class .">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="p50" data-label="p50" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="p90" data-label="p90" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="p99" data-label="p99" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="in-flight" data-label="In flight" data-s=".">-</td>"#,
+    r#"<td role="cell" data-testid="spare" data-label="Spare" data-s="class .">-</td></tr>"#,
+);
 
 /// One pool's cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +89,31 @@ impl PoolRow {
             spare_gone: pool.panic || pool.panic_below > 0 && pool.eligible <= pool.panic_below,
             alerts: alerts::firing(pool, past),
         }
+    }
+}
+
+impl PoolRow {
+    /// The values for [`FORM`].
+    pub fn line(&self, name: &str) -> Line {
+        let mut line = Line::new(name);
+        line.put(name)
+            .put(&self.alerts.len().to_string())
+            .put(&Route::pool(name).link())
+            .put(name)
+            .put(&self.steering)
+            .put(&self.strip)
+            .put(&format!("{} {}", self.states, self.shared))
+            .put(&self.score)
+            .figure(&self.rate)
+            .put(figure_class(self.failing))
+            .figure(&self.failure)
+            .figure(&self.p50)
+            .figure(&self.p90)
+            .figure(&self.p99)
+            .put(&self.in_flight)
+            .put(figure_class(self.spare_gone))
+            .put(&self.spare);
+        line
     }
 }
 
@@ -191,6 +236,7 @@ mod tests {
         assert_eq!(cells, ["50.0 /s", "0 %", "4.1 ms", "21.7 ms"]);
         assert_eq!((row.score.as_str(), row.states.as_str()), ("0.91", "1 ejected, 3 healthy"));
         assert_eq!((row.spare.as_str(), row.spare_gone, row.failing), ("1", false, false));
+        assert_eq!(row.line("orders").values.len(), crate::sheet::places(FORM));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, RequestCache, RequestInit, Response, js_sys};
 
 use crate::app::Page;
+use crate::model::Model;
 use crate::workers::Workers;
 
 const PREFIX: &str = "/plimsoll/v1/";
@@ -17,13 +18,16 @@ const SNAPSHOT: &str = "/plimsoll/v1/snapshot";
 const WORKERS: &str = "/plimsoll/v1/workers?pool=";
 const EVENTS: &str = "/plimsoll/v1/events?since=";
 /// Names in the browser's traces.
-const ANSWER: &str = "plimsoll:answer";
+const SHOWN: &str = "plimsoll:shown";
 const UPDATE: &str = "plimsoll:update";
 const TIMEOUT_MS: u32 = 2_000;
 /// Most questions about the past in one poll.
 const QUESTIONS: usize = 6;
 const VISIBLE_MS: u64 = 1_000;
 const HIDDEN_MS: u64 = 5_000;
+/// The page's clock goes with the answers, so that all that changes is drawn at once. It goes on by itself when an answer is
+/// so much later than it should be.
+const LATE_MS: u64 = 1_000;
 /// The loop looks this often whether it is time; a tab that becomes visible is served this soon.
 const SLICE_MS: u32 = 250;
 
@@ -44,6 +48,9 @@ pub(crate) async fn run(page: Page) {
             page.poll_ms.set(every_ms);
             let now_ms = now_ms();
             page.now.set(now_ms);
+            if page.proxy_now.with_untracked(|shown| now_on_page(page) > shown + every_ms + LATE_MS) {
+                page.proxy_now.set(now_on_page(page));
+            }
             let left_ms = (asked_ms + every_ms).saturating_sub(now_ms);
             if left_ms == 0 {
                 break;
@@ -53,71 +60,90 @@ pub(crate) async fn run(page: Page) {
     }
 }
 
-/// Asks what the page shows and no more: with thousands of endpoints everything is half a megabyte.
+/// The proxy's time now, rounded up to seconds: ages need no more.
+fn now_on_page(page: Page) -> u64 {
+    page.model.with_untracked(|model| model.proxy_now(now_ms())).next_multiple_of(1000)
+}
+
+/// Asks what the page shows and no more: with thousands of endpoints everything is half a megabyte. The page changes once
+/// for all answers: each change has the browser lay out and paint anew.
 async fn ask(page: Page, pool: Option<&str>) {
     let mut answer = get(&snapshot(pool)).await;
     if pool.is_some() && answer.as_ref().is_err_and(|problem| problem.contains("status 400")) {
         // A link to a pool that is not there: the page says so, with what there is.
         answer = get(&snapshot(None)).await;
     }
-    mark_answer();
     let good = answer.is_ok();
-    page.model.update(|model| model.receive(answer, now_ms()));
-    measure_update().await;
+    let first = page.model.with_untracked(Model::is_empty);
+    page.model.update_untracked(|model| model.receive(answer, now_ms()));
+    if first {
+        show(page).await;
+    }
     if good {
         let since = page.model.with_untracked(|model| model.events.since());
         if let Ok(answer) = get(&format!("{EVENTS}{since}")).await {
-            page.model.maybe_update(|model| model.receive_events(&answer));
+            page.model.update_untracked(|model| model.receive_events(&answer));
         }
         if let Some(pool) = pool {
-            if page.route.with_untracked(|route| route.get("view") == "workers") {
-                ask_for_workers(page, pool).await;
+            let by_worker = untrack(|| page.by_worker());
+            let workers = by_worker && ask_for_workers(page, pool).await;
+            let past = ask_for_the_past(page, pool).await;
+            if workers {
+                page.workers.notify();
             }
-            ask_for_the_past(page, pool).await;
+            if past {
+                page.past.notify();
+            }
         }
     }
+    show(page).await;
 }
 
-async fn ask_for_workers(page: Page, pool: &str) {
-    let Ok(answer) = get(&format!("{WORKERS}{pool}")).await else { return };
-    if let Ok(workers) = Workers::read(&answer) {
-        page.workers.set(workers);
+/// Brings what the model has to the screen, and tells whoever traces the page how long it took until all that follows
+/// from it was done.
+async fn show(page: Page) {
+    let clock = window().performance();
+    if let Some(clock) = &clock {
+        let _ = clock.mark(SHOWN);
+    }
+    page.model.notify();
+    page.proxy_now.set(now_on_page(page));
+    leptos::task::tick().await;
+    if let Some(clock) = clock {
+        let _ = clock.measure_with_start_mark(UPDATE, SHOWN);
+        clock.clear_marks();
+        clock.clear_measures();
     }
 }
 
-/// A few questions at most: what is still missing then is asked for with the next poll.
-async fn ask_for_the_past(page: Page, pool: &str) {
+/// Whether there is anything new.
+async fn ask_for_workers(page: Page, pool: &str) -> bool {
+    let Ok(answer) = get(&format!("{WORKERS}{pool}")).await else { return false };
+    let Ok(read) = Workers::read(&answer) else { return false };
+    page.workers.update_untracked(|workers| *workers = read);
+    true
+}
+
+/// A few questions at most: what is still missing then is asked for with the next poll. Whether there is anything new.
+async fn ask_for_the_past(page: Page, pool: &str) -> bool {
+    let mut news = false;
     for _ in 0..QUESTIONS {
         let now_ms = page.model.with_untracked(|model| model.proxy_now(now_ms()));
         let question = page.past.with_untracked(|past| past.question(Some(pool), now_ms));
-        let Some(question) = question else { return };
-        let Ok(answer) = get(&format!("{PREFIX}{question}")).await else { return };
-        if !page.past.try_maybe_update(|past| (past.merge(&answer).unwrap_or(false), true)).unwrap_or(false) {
-            return;
+        let Some(question) = question else { return news };
+        let Ok(answer) = get(&format!("{PREFIX}{question}")).await else { return news };
+        let merged = page.past.try_update_untracked(|past| past.merge(&answer).unwrap_or(false));
+        if merged != Some(true) {
+            return news;
         }
+        news = true;
     }
+    news
 }
 
 /// The question for a pool with its endpoints and the others without.
 fn snapshot(pool: Option<&str>) -> String {
     format!("{SNAPSHOT}?endpoints={}", pool.unwrap_or("none"))
-}
-
-/// Leaves a mark for whoever traces the page: an answer has come.
-fn mark_answer() {
-    if let Some(clock) = window().performance() {
-        let _ = clock.mark(ANSWER);
-    }
-}
-
-/// Tells whoever traces the page how long it took from the answer until all that follows from it was done.
-async fn measure_update() {
-    leptos::task::tick().await;
-    if let Some(clock) = window().performance() {
-        let _ = clock.measure_with_start_mark(UPDATE, ANSWER);
-        clock.clear_marks();
-        clock.clear_measures();
-    }
 }
 
 /// The body of an answer, or what went wrong in words.

@@ -6,9 +6,39 @@ use plimsoll_snapshot::{Circuit, CircuitState, Endpoint, Pool, Status, Transitio
 
 use crate::format::{self, Quantity};
 use crate::history::PoolHistory;
+use crate::mark;
 use crate::overview;
+use crate::palette::{self, Theme};
 use crate::reason;
+use crate::sheet::Line;
 use crate::state::State;
+
+/// An endpoint's row, for [`EndpointRow::line`]. On a narrow screen style.css turns each row into a card, so roles are spelled
+/// out: a table that is not laid out as one would lose its meaning for assistive programs.
+pub const FORM: &str = concat!(
+    r#"<tr role="row" data-testid="endpoint-row" data-s="data-endpoint data-state data-status data-circuit">"#,
+    r#"<th class="endpoint" role="rowheader" scope="row"><button data-row data-s="aria-expanded title">"#,
+    r#"<span class="swatch" aria-hidden="true" data-s="<"></span>"#,
+    r#"<span class="id" data-s=".">-</span><span class="address" data-s=".">-</span></button></th>"#,
+    r#"<td class="state" role="cell" data-testid="status" data-label="State" data-s="title">"#,
+    r#"<span><span class="mark" aria-hidden="true" data-s="<"></span><span data-s=".">-</span></span></td>"#,
+    r#"<td class="num" role="cell" data-testid="score" data-label="Score" data-s=".">-</td>"#,
+    r#"<td class="share" role="cell" data-testid="share" data-label="Share"><span class="bar" aria-hidden="true">"#,
+    r#"<span class="fill" data-s="style"></span><span class="due" data-s="style"></span></span>"#,
+    r#"<span class="figure" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="weight" data-label="Weight" data-s=".">-</td>"#,
+    r#"<td class="num" role="cell" data-testid="in-flight" data-label="In flight" data-s=".">-</td>"#,
+    r#"<td class="num" role="cell" data-testid="rate" data-label="Rate" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td role="cell" data-testid="failure" data-label="Failed" data-s="class .">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="p50" data-label="p50" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="p90" data-label="p90" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="p99" data-label="p99" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="spark" role="cell" data-testid="spark" data-label="10 min" aria-hidden="true" data-s="<"></td>"#,
+    r#"<td class="transition" role="cell" data-label="Circuit"><span class="circuit" data-testid="circuit">"#,
+    r#"<b data-s=".">-</b><span class="next" data-s=".">-</span></span><span class="change" data-testid="transition">"#,
+    r#"<span class="none" data-s=".">-</span><span class="what" data-s=".">-</span> "#,
+    r#"<span class="ago" data-s=".">-</span> <span class="why" data-s=".">-</span></span></td></tr>"#,
+);
 
 /// One endpoint's cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +151,63 @@ impl EndpointRow {
             change: endpoint.last_transition.as_ref().map(|transition| Change::of(transition, now_ms)),
         }
     }
+}
+
+impl EndpointRow {
+    /// The values for [`FORM`]. `place` is the endpoint's in the configuration, which its colour in the charts follows;
+    /// `open`: its card is shown; `spark` is the drawing of how it went.
+    pub fn line(&self, id: &str, place: usize, open: bool, theme: Theme, spark: String) -> Line {
+        let percent = |part: f64| (100.0 * part) as u32;
+        let none = if self.change.is_none() { "none yet" } else { "" };
+        let change = |text: fn(&Change) -> String| self.change.as_ref().map(text).unwrap_or_default();
+        let what = |change: &Change| format!("{} → {}", format::circuit(change.from), format::circuit(change.to));
+        let mut line = Line::new(id);
+        line.put(id)
+            .put(self.state.tone())
+            .put(format::status(self.status))
+            .put(format::circuit_key(self.circuit))
+            .put(&open.to_string())
+            .put(&format!("{id}: why it stands as it does"))
+            .put(&swatch(place, theme))
+            .put(id)
+            .put(&self.place)
+            .put(self.state.meaning())
+            .put(&mark::of(self.state))
+            .put(self.state.word())
+            .put(&self.score)
+            .put(&format!("width:{}%", percent(self.share_part)))
+            .put(&format!("left:{}%", percent(self.due_part)))
+            .put(&self.share.to_string())
+            .put(&self.weight)
+            .put(&self.in_flight)
+            .figure(&self.rate)
+            .put(figure_class(self.failing))
+            .figure(&self.failure)
+            .figure(&self.p50)
+            .figure(&self.p90)
+            .figure(&self.p99)
+            .put(&spark)
+            .put(format::circuit(self.circuit))
+            .put(&self.circuit_next)
+            .put(none)
+            .put(&change(what))
+            .put(&change(|change| change.ago.clone()))
+            .put(&change(|change| change.why.clone()));
+        line
+    }
+}
+
+/// The class of a figure's cell.
+pub fn figure_class(notable: bool) -> &'static str {
+    if notable { "num notable" } else { "num" }
+}
+
+/// The line by which the charts draw an endpoint.
+fn swatch(place: usize, theme: Theme) -> String {
+    let (colour, dash) = (palette::css(theme.line(place)), if palette::dashed(place) { "5 3" } else { "none" });
+    format!(
+        r#"<svg viewBox="0 0 16 16"><path d="M0 8h16" stroke="{colour}" stroke-width="3" stroke-dasharray="{dash}"/></svg>"#
+    )
 }
 
 fn weight(endpoint: &Endpoint) -> String {

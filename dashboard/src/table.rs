@@ -169,9 +169,9 @@ fn natural(a: &str, b: &str) -> Ordering {
 }
 
 /// Rows further than this from the screen are not made, where there are more than [`WHOLE`].
-pub const AROUND: usize = 8;
+pub const AROUND: usize = 4;
 /// So many rows are simply all there: searching in the page and printing then find everything.
-pub const WHOLE: usize = 60;
+pub const WHOLE: usize = 30;
 
 /// Which rows of `count` to make. `above_px` of the table are above the screen's upper edge, and the screen shows
 /// `screen_px` of it; a row is `row_px` high. All pixels of the page.

@@ -7,6 +7,14 @@ use serde_json::Value;
 
 use crate::format;
 use crate::read::{document, number, text};
+use crate::sheet::Line;
+
+/// An endpoint's row begins so, and goes on with [`CELL`] for every worker.
+const HEAD: &str = concat!(
+    r#"<tr role="row" data-testid="worker-row" data-s="data-endpoint">"#,
+    r#"<th class="endpoint" role="rowheader" scope="row"><span class="id" data-s=".">-</span></th>"#,
+);
+const CELL: &str = r#"<td class="num" role="cell" data-testid="worker-cell" data-s="data-worker data-differs .">-</td>"#;
 
 /// Fewer recent attempts than this prove no difference.
 const LEAST: f64 = 10.0;
@@ -92,6 +100,24 @@ impl Workers {
         let list = |field: &str| tree[field].as_array().map(Vec::as_slice).unwrap_or_default();
         let endpoints = list("endpoints").iter().map(|id| id.as_str().unwrap_or("").to_owned()).collect();
         Ok(Workers { pool: text(&tree, "pool"), endpoints, workers: list("workers").iter().map(worker).collect() })
+    }
+
+    /// An endpoint's row, for [`Workers::line`].
+    pub fn form(&self) -> String {
+        format!("{HEAD}{}</tr>", CELL.repeat(self.workers.len()))
+    }
+
+    /// The values for [`Workers::form`]; none for an endpoint that the workers did not tell of.
+    pub fn line(&self, endpoint: &str, measure: Measure) -> Line {
+        let mut line = Line::new(endpoint);
+        line.put(endpoint).put(endpoint);
+        let mut cells = self.row(endpoint, measure).into_iter();
+        for worker in &self.workers {
+            let Cell { text, differs } = cells.next().unwrap_or_default();
+            let mark = if differs { "≠ " } else { "" };
+            line.put(&worker.id).put(&differs.to_string()).put(&format!("{mark}{text}"));
+        }
+        line
     }
 
     /// How every worker sees an endpoint.
@@ -202,6 +228,10 @@ mod tests {
         let failing = row("b", Measure::Failures);
         assert_eq!(failing[1], ("30.0 %".into(), true));
         assert_eq!(row("b", Measure::InFlight)[1], ("9".into(), true));
+        let workers = Workers::read(ANSWER).expect("an answer");
+        let line = workers.line("b", Measure::InFlight);
+        assert_eq!(line.values.len(), crate::sheet::places(&workers.form()));
+        assert_eq!(line.values[5..8], ["1", "true", "≠ 9"]);
     }
 
     #[test]

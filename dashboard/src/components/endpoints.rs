@@ -3,14 +3,15 @@
 
 use leptos::prelude::*;
 
-use super::matrix::{self, matrix_row};
-use super::parts::{El, el, list, switch};
-use super::row::{LINES_EVERY_MS, Rows, endpoint_row};
+use super::matrix;
+use super::parts::{El, el, switch};
+use super::row::{self, Lines};
+use super::sheet::{Content, row_of, sheet};
 use super::table::{head, search, table};
 use crate::app::Page;
 use crate::browser;
 use crate::format;
-use crate::table::{Key, Order, on_screen, places};
+use crate::table::{Key, Order, WHOLE, on_screen, places};
 
 /// Class, name, what it means, and what a press on it sorts by.
 const COLUMNS: [(&str, &str, &str, Key); 13] = [
@@ -36,13 +37,6 @@ const COLUMNS: [(&str, &str, &str, Key); 13] = [
 
 pub(super) fn EndpointTable(page: Page, pool: String) -> AnyView {
     let name = StoredValue::new(pool.clone());
-    let whole = Memo::new(move |_| {
-        let whole = page.with_pool(&name.get_value(), |model, pool| {
-            let rate = model.history.pool(&pool.name).map_or(0.0, |past| past.recent_rate());
-            (rate, pool.endpoints.iter().map(|endpoint| endpoint.effective_weight).sum::<f64>())
-        });
-        whole.unwrap_or_default()
-    });
     let shown = Memo::new(move |_| {
         let (wanted, order) = (page.chosen("q"), Order::parse(&page.chosen("sort")));
         let find = |model: &crate::model::Model, pool: &plimsoll_snapshot::Pool| {
@@ -52,18 +46,15 @@ pub(super) fn EndpointTable(page: Page, pool: String) -> AnyView {
         };
         page.with_pool(&name.get_value(), find).unwrap_or_default()
     });
-    let lines_ms = Memo::new(move |_| {
-        let known = page.past.with(|past| name.with_value(|pool| past.begin_ms(pool).is_some()));
-        if known { page.proxy_now.get() / LINES_EVERY_MS * LINES_EVERY_MS } else { 0 }
-    });
-    let rows = Rows { page, pool: name, whole, lines_ms };
+    let lines = Lines::new(page, name);
     let label = format!("Endpoints of {pool}");
     let body = move |by_worker: usize| {
         if by_worker == 1 {
-            let body = on_screen_only(page, shown, move |place, id| matrix_row(page, place, id));
+            let body = on_screen_only(page, shown, move |endpoints| matrix::rows(page, endpoints));
             table("matrix", format!("{label} by worker"), matrix::heads(page), body).view()
         } else {
-            let body = on_screen_only(page, shown, move |place, id| endpoint_row(rows, place, id));
+            let body = on_screen_only(page, shown, move |endpoints| row::rows(page, name, lines, endpoints));
+            let body = body.map(|part| part.on("click", move |event| open(page, &event)));
             let heads = COLUMNS.map(|column| column_head(page, column));
             table("endpoints", label.clone(), el("tr", "").all(heads), body).view()
         }
@@ -73,6 +64,13 @@ pub(super) fn EndpointTable(page: Page, pool: String) -> AnyView {
         .and(switch(move || usize::from(page.by_worker()), body))
         .with(el("p", "hint").says(move || nothing(page, shown, name)))
         .view()
+}
+
+/// Shows the card of the endpoint that was pressed, or takes it away.
+fn open(page: Page, event: &web_sys::Event) {
+    let Some(id) = row_of(event, "data-endpoint") else { return };
+    let open = page.route.with_untracked(|route| route.get("endpoint") == id);
+    page.choose("endpoint", if open { "" } else { &id });
 }
 
 /// Why there is no row.
@@ -134,29 +132,34 @@ fn column_head(page: Page, (class, name, title, key): (&'static str, &'static st
 fn on_screen_only(
     page: Page,
     shown: Memo<Vec<(usize, String)>>,
-    row: impl Fn(usize, String) -> AnyView + Send + Sync + 'static,
-) -> El {
+    rows: impl Fn(&[(usize, String)]) -> Content + 'static,
+) -> [El; 3] {
+    let count = Memo::new(move |_| shown.with(Vec::len));
     let range = Memo::new(move |_| {
         page.scrolled.track();
-        let count = shown.with(Vec::len);
-        let row_px = browser::find("tbody.rows tr[data-endpoint]").map_or(44.0, |row| f64::from(row.offset_height()));
-        let above_px = browser::find("tbody.rows").map_or(0.0, |body| -body.get_bounding_client_rect().top());
+        let count = count.get();
+        if count <= WHOLE {
+            return (0, count, 0);
+        }
+        let row_px = browser::find("tbody.rows tr").map_or(44.0, |row| f64::from(row.offset_height()));
+        let above_px = browser::find("tbody.above").map_or(0.0, |body| -body.get_bounding_client_rect().top());
         let screen_px = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(1000.0);
         let range = on_screen(count, above_px, screen_px, row_px);
         (range.start, range.end, row_px as usize)
     });
     let made = move || {
         let (start, end, _) = range.get();
-        shown.with(|all| all.get(start..end.min(all.len())).unwrap_or_default().to_vec())
+        shown.with(|all| rows(all.get(start..end.min(all.len())).unwrap_or_default()))
     };
-    let space = move |rows: fn(usize, usize, usize) -> usize| {
-        el("tr", "space").set("aria-hidden", "true").bind("style", move || {
+    let space = move |class: &'static str, rows: fn(usize, usize, usize) -> usize| {
+        el("tbody", class).set("aria-hidden", "true").with(el("tr", "space").bind("style", move || {
             let (start, end, row_px) = range.get();
-            format!("height:{}px", rows(start, end, shown.with(Vec::len)) * row_px)
-        })
+            format!("height:{}px", rows(start, end, count.get()) * row_px)
+        }))
     };
-    el("tbody", "rows")
-        .with(space(|start, _, _| start))
-        .and(list(made, row))
-        .with(space(|_, end, all| all.saturating_sub(end)))
+    [
+        space("above", |start, _, _| start),
+        sheet("rows", made).set("role", "rowgroup"),
+        space("below", |_, end, all| all.saturating_sub(end)),
+    ]
 }

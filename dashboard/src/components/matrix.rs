@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::parts::{El, el, list, words};
-use super::table::{cell, head, row_head};
+use super::sheet::Content;
+use super::table::head;
 use crate::app::Page;
 use crate::browser;
 use crate::format;
@@ -56,25 +57,11 @@ fn worker_head(page: Page, place: usize, id: String) -> El {
         .with(el("span", "address").words(of(note)))
 }
 
-/// One endpoint's row.
-pub(super) fn matrix_row(page: Page, _: usize, id: String) -> AnyView {
-    let own = StoredValue::new(id.clone());
-    let cells = Memo::new(move |_| page.workers.with(|workers| own.with_value(|id| workers.row(id, measure(page)))));
-    let workers = move || page.workers.with(named);
-    let one = move |place: usize, worker: String| {
-        let differs = move || cells.with(|cells| cells.get(place).is_some_and(|cell| cell.differs));
-        cell("num", "worker-cell", "")
-            .set("data-worker", worker)
-            .bind("data-differs", move || differs().to_string())
-            .says(move || if differs() { "≠ ".into() } else { String::new() })
-            .says(move || cells.with(|cells| cells.get(place).map(|cell| cell.text.clone())).unwrap_or_default())
-            .view()
-    };
-    el("tr", "")
-        .set("role", "row")
-        .test("worker-row")
-        .set("data-endpoint", id.clone())
-        .with(row_head("endpoint").with(el("span", "id").text(id)))
-        .and(list(workers, one))
-        .view()
+/// The rows of these endpoints.
+pub(super) fn rows(page: Page, endpoints: &[(usize, String)]) -> Content {
+    let measure = measure(page);
+    page.workers.with(|workers| {
+        let lines = endpoints.iter().map(|(_, id)| workers.line(id, measure)).collect();
+        (workers.form(), lines)
+    })
 }

@@ -4,16 +4,15 @@ use leptos::prelude::*;
 
 use super::events::EventList;
 use super::parts::{El, el, list, when, words};
-use super::table::{cell, figure, head, parts, row_head, search, table};
+use super::sheet::sheet;
+use super::table::{head, search, table};
 use crate::alerts::{Alert, critical_first, firing as firing_of};
 use crate::app::Page;
 use crate::browser;
 use crate::format::Quantity;
-use crate::overview::{PoolRow, System};
+use crate::overview::{FORM, PoolRow, System};
 use crate::route::Route;
 use crate::table::holds;
-
-type Row = Memo<Option<PoolRow>>;
 
 const COLUMNS: [(&str, &str, &str); 10] = [
     ("pool-name", "Pool", "name, strategy and cluster"),
@@ -29,14 +28,14 @@ const COLUMNS: [(&str, &str, &str); 10] = [
 ];
 
 pub(crate) fn Overview(page: Page) -> AnyView {
-    let wanted = move || page.chosen("q");
-    let pools = move || {
-        let wanted = wanted();
+    let rows = move || {
+        let wanted = page.chosen("q");
         let fits = |name: &str| wanted.split_whitespace().all(|word| holds(name, word));
-        page.model.with(|model| {
-            let names = model.snapshot.pools.iter().map(|pool| pool.name.clone()).enumerate();
-            names.filter(|(_, name)| fits(name)).collect()
-        })
+        let lines = page.model.with(|model| {
+            let pools = model.snapshot.pools.iter().filter(|pool| fits(&pool.name));
+            pools.map(|pool| PoolRow::of(pool, model.history.pool(&pool.name)).line(&pool.name)).collect()
+        });
+        (FORM.to_owned(), lines)
     };
     let empty = move || page.model.with(|model| !model.is_empty() && model.snapshot.pools.is_empty());
     let hint = || {
@@ -46,13 +45,12 @@ pub(crate) fn Overview(page: Page) -> AnyView {
     };
     let search = search(page, "pool  ( / )", "Search pools");
     let heads = COLUMNS.map(|(class, name, title)| head(class, title).text(name));
-    let body = el("tbody", "").and(list(pools, move |_, name| pool_row(page, name)));
     el("section", "overview")
         .test("overview")
         .set("aria-label", "All pools")
         .with(system(page))
         .with(el("div", "tools").with(search))
-        .with(table("pools", "Pools".into(), el("tr", "").all(heads), body))
+        .with(table("pools", "Pools".into(), el("tr", "").all(heads), [sheet("rows", rows).set("role", "rowgroup")]))
         .and(when(empty, hint))
         .with(el("div", "detail").with(alerts(page)).and(EventList(page, None)))
         .view()
@@ -79,48 +77,6 @@ fn system(page: Page) -> El {
                     move || if system.with(|system| system.critical) { "bad".into() } else { String::new() },
                 )),
         )
-}
-
-fn pool_row(page: Page, name: String) -> AnyView {
-    let own = StoredValue::new(name.clone());
-    let row: Row = Memo::new(move |_| {
-        page.with_pool(&own.get_value(), |model, pool| PoolRow::of(pool, model.history.pool(&pool.name)))
-    });
-    let number = move |hook, label, text: fn(&PoolRow) -> (String, &'static str)| {
-        figure(hook, label, move || row.with(|row| row.as_ref().map(text).unwrap_or_default()))
-    };
-    let class_if = move |holds: fn(&PoolRow) -> bool| {
-        move || if row.with(|row| row.as_ref().is_some_and(holds)) { "num notable".into() } else { "num".to_owned() }
-    };
-    let of =
-        move |text: fn(&PoolRow) -> String| words(move || row.with(|row| row.as_ref().map(text).unwrap_or_default()));
-    let link = el("a", "")
-        .set("data-row", "")
-        .set("href", Route::pool(&name).link())
-        .with(el("span", "id").text(name.clone()))
-        .with(el("span", "address").words(of(|row| row.steering.clone())));
-    let told =
-        move || row.with(|row| row.as_ref().map(|row| format!("{} {}", row.states, row.shared)).unwrap_or_default());
-    let strip = cell("strip", "strip", "Endpoints")
-        .with(el("span", "marks").set("aria-hidden", "true").drawing(of(|row| row.strip.clone())))
-        .with(el("span", "address").says(told));
-    let alerts = move || row.with(|row| row.as_ref().map_or(0, |row| row.alerts.len()));
-    el("tr", "")
-        .set("role", "row")
-        .test("pool-row")
-        .set("data-pool", name)
-        .bind("data-alerts", move || alerts().to_string())
-        .with(row_head("pool-name").with(link))
-        .with(strip)
-        .with(number("score", "Score", |row| (row.score.clone(), "")))
-        .with(number("rate", "Requests", |row| parts(&row.rate)))
-        .with(number("failure", "Failed", |row| parts(&row.failure)).bind("class", class_if(|row| row.failing)))
-        .with(number("p50", "p50", |row| parts(&row.p50)))
-        .with(number("p90", "p90", |row| parts(&row.p90)))
-        .with(number("p99", "p99", |row| parts(&row.p99)))
-        .with(number("in-flight", "In flight", |row| (row.in_flight.clone(), "")))
-        .with(number("spare", "Spare", |row| (row.spare.clone(), "")).bind("class", class_if(|row| row.spare_gone)))
-        .view()
 }
 
 /// What fires, of all pools; each with the query for Prometheus.

@@ -120,3 +120,12 @@ fn a_pools_head_tells_requests_from_attempts_and_refusals_only_when_there_are_an
     assert_eq!(head.refused.map(|rate| rate.to_string()), Some("3.0 /s".into()));
     assert_eq!(head.steering, "peak_ewma on cluster orders-v2");
 }
+
+#[test]
+fn a_row_fills_its_form() {
+    let (history, pool) = shown(vec![endpoint("a", 100, 0)], vec![endpoint("a", 130, 3)]);
+    let line = row(&history, &pool, 0).line("a", 0, true, Theme { dark: false }, String::new());
+    assert_eq!(line.values.len(), crate::sheet::places(FORM));
+    let class = line.values.iter().position(|value| value == "num notable").expect("some attempts failed");
+    assert_eq!(line.values[class + 1..class + 3], ["10.0", " %"]);
+}

@@ -1,11 +1,11 @@
 //! One page under observation for some time.
 
 use crate::page::{self, Size};
-use crate::trace::Slice;
+use crate::trace::{BEGIN, Slice};
 use crate::updates::Costs;
 use anyhow::Result;
 use plimsoll_host_tests::bed::Browser;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The browser hands over what it recorded this often: more at once takes it too long.
@@ -37,8 +37,9 @@ pub(crate) async fn record(
     tokio::time::sleep(SETTLING).await;
     let mut yardstick = page::yardstick(browser).await?;
     let before = page::size(browser).await?;
-    // What was recorded so far is not what is measured.
+    // What was recorded so far is not what is measured. The mark is needed too: chromedriver may keep some of it back.
     drop(browser.trace().await?);
+    browser.run::<Value>("performance.mark(arguments[0]);", vec![json!(BEGIN)]).await?;
     let mut costs = Costs::default();
     let mut left = Duration::from_secs(seconds);
     while !left.is_zero() {

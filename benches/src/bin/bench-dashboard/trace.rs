@@ -16,6 +16,9 @@ const SNAPSHOT: &str = "/plimsoll/v1/snapshot";
 /// What the page calls the synchronous work that an update causes.
 const UPDATE_MEASURE: &str = "plimsoll:update";
 
+/// The page is marked with this when its observation begins: a record may reach back to before that.
+pub(crate) const BEGIN: &str = "bench:begin";
+
 /// One task of the main thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Task {
@@ -67,7 +70,8 @@ impl Slice {
         let Some(process) = events.iter().find(asks).map(|event| event.process) else { return Self::default() };
         let is_main = |event: &&Event| event.process == process && event.thread_name() == Some("CrRendererMain");
         let Some(main) = events.iter().find(is_main).map(|event| event.thread) else { return Self::default() };
-        events.retain(|event| event.process == process);
+        let begin = events.iter().rfind(|event| event.name == BEGIN).map_or(0, |event| event.at);
+        events.retain(|event| event.process == process && event.at >= begin);
         Self {
             tasks: tasks(events.iter().filter(|event| event.thread == main)),
             frames: frames(&events),
@@ -247,6 +251,14 @@ mod tests {
         let slice = Slice::read(&trace());
         assert_eq!(slice.frames, [Frame { start: 480, end: 590 }]);
         assert_eq!(slice.marked, [20]);
+    }
+
+    #[test]
+    fn what_was_before_the_observation_does_not_count() {
+        let mut events = trace();
+        events.push(event(1, 10, BEGIN, 470, json!({})));
+        let slice = Slice::read(&events);
+        assert_eq!((slice.tasks.len(), slice.polls.len(), slice.frames.len()), (1, 0, 1));
     }
 
     #[test]

@@ -28,6 +28,8 @@ struct Slot {
     kind: Signal<Kind>,
     /// What was drawn last.
     drawn: StoredValue<Option<Chart>>,
+    /// It will be drawn with the next frame.
+    due: StoredValue<bool>,
     /// The pointer is here: its values are told.
     pointed: RwSignal<Option<f64>>,
     /// Where the pointer went down.
@@ -46,15 +48,14 @@ pub(super) fn slot(charts: Charts, place: usize, kinds: &'static [Kind]) -> El {
         place,
         kind,
         drawn: StoredValue::new(None),
+        due: StoredValue::new(false),
         pointed: RwSignal::new(None),
         pressed: StoredValue::new(None),
     };
     let text = RwSignal::new(String::new());
     Effect::new(move |_| {
         charts.page.scrolled.track();
-        if let Some(words) = draw(slot) {
-            text.set(words);
-        }
+        text.set(look_again(slot));
     });
     let canvas = el("canvas", "")
         .test("chart")
@@ -113,32 +114,55 @@ fn canvas_of(slot: Slot) -> Option<HtmlCanvasElement> {
     browser::find(&format!("canvas[data-place='{}']", slot.place))?.dyn_into().ok()
 }
 
-/// Draws what has changed, if it is on the screen; what it shows in words.
-fn draw(slot: Slot) -> Option<String> {
-    let (page, kind) = (slot.charts.page, slot.kind.get());
+/// Works out what the chart shows, has it drawn with the next frame, and says it in words.
+fn look_again(slot: Slot) -> String {
+    let kind = slot.kind.get();
     let order = slot.charts.order();
     let look = slot.charts.look(&order);
-    let canvas = canvas_of(slot)?;
-    let chart = page.past.with(|past| slot.charts.pool.with_value(|pool| Chart::new(kind, past, pool, &order, look)));
-    let height = chart.natural_height().unwrap_or(HEIGHT);
-    let _ = canvas.set_attribute("style", &format!("height:{}px", height as u32));
-    if browser::is_on_screen(&canvas) {
-        fill(&canvas, &chart, height);
-    }
+    let past = slot.charts.page.past;
+    let chart = past.with(|past| slot.charts.pool.with_value(|pool| Chart::new(kind, past, pool, &order, look)));
     let words = chart.words();
     slot.drawn.set_value(Some(chart));
-    Some(words)
+    // Before the frame the browser would lay out the page for us, and once more for what is changed after us.
+    if slot.due.try_update_value(|due| std::mem::replace(due, true)) == Some(false) {
+        request_animation_frame(move || {
+            slot.due.set_value(false);
+            draw(slot);
+        });
+    }
+    words
+}
+
+/// Draws, if it is on the screen.
+fn draw(slot: Slot) {
+    let Some(canvas) = canvas_of(slot) else { return };
+    slot.drawn.with_value(|chart| {
+        let Some(chart) = chart else { return };
+        let height = chart.natural_height().unwrap_or(HEIGHT);
+        let style = format!("height:{}px", height as u32);
+        if canvas.get_attribute("style").as_ref() != Some(&style) {
+            let _ = canvas.set_attribute("style", &style);
+        }
+        if browser::is_on_screen(&canvas) {
+            fill(&canvas, chart, height);
+        }
+    });
 }
 
 /// Fits the bitmap to the element and paints.
 fn fill(canvas: &HtmlCanvasElement, chart: &Chart, height: f64) {
     let scale = window().device_pixel_ratio().max(FINEST);
     let width = f64::from(canvas.client_width());
-    // Setting the size clears the bitmap too.
-    canvas.set_width((width * scale).round() as u32);
-    canvas.set_height((height * scale).round() as u32);
-    if let Ok(Some(context)) = canvas.get_context("2d") {
-        context.unchecked_into::<CanvasRenderingContext2d>().set_line_join("round");
+    let size = ((width * scale).round() as u32, (height * scale).round() as u32);
+    let Ok(Some(context)) = canvas.get_context("2d") else { return };
+    let context: CanvasRenderingContext2d = context.unchecked_into();
+    // Setting the size clears the bitmap too, but has the browser lay out the page once more.
+    if (canvas.width(), canvas.height()) == size {
+        context.clear_rect(0.0, 0.0, size.0.into(), size.1.into());
+    } else {
+        canvas.set_width(size.0);
+        canvas.set_height(size.1);
+        context.set_line_join("round");
     }
     if let Some(mut backend) = CanvasBackend::with_canvas_object(canvas.clone()) {
         // A canvas refuses nothing that was drawn natively in tests; what it refused would be missing, no more.

@@ -1,0 +1,130 @@
+//! A table's body that is filled in by one effect: see [`crate::sheet`].
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, Event, HtmlTemplateElement, Node};
+
+use super::parts::{El, el};
+use crate::browser;
+use crate::sheet::{Line, SLOTS, Slot, slots};
+
+/// What the body has to show: the form of its rows, and the rows.
+pub(super) type Content = (String, Vec<Line>);
+
+/// A row that is there.
+struct Row {
+    key: String,
+    element: Element,
+    places: Vec<Place>,
+    values: Vec<String>,
+}
+
+/// Where a value goes.
+enum Place {
+    Text(Node),
+    Drawing(Element),
+    Attribute(Element, String),
+}
+
+/// What is in a body.
+#[derive(Default)]
+struct Filled {
+    body: Option<Element>,
+    form: String,
+    /// In the order of the page.
+    rows: Vec<Row>,
+}
+
+/// A body with this class, of which there is one on the page.
+pub(super) fn sheet(class: &'static str, content: impl Fn() -> Content + 'static) -> El {
+    fill_always(class, Box::new(content));
+    el("tbody", class)
+}
+
+fn fill_always(class: &'static str, content: Box<dyn Fn() -> Content>) {
+    Effect::new(move |filled: Option<Filled>| {
+        let (form, lines) = content();
+        let mut filled = filled.unwrap_or_default();
+        if let Some(body) = browser::find(&format!("tbody.{class}")) {
+            filled.fill(body.into(), form, lines);
+        }
+        filled
+    });
+}
+
+/// The key of the row in which an event has happened.
+pub(super) fn row_of(event: &Event, attribute: &str) -> Option<String> {
+    let target: Element = event.target()?.dyn_into().ok()?;
+    target.closest("[data-row]").ok()??.closest("tr").ok()??.get_attribute(attribute)
+}
+
+impl Filled {
+    fn fill(&mut self, body: Element, form: String, lines: Vec<Line>) {
+        if self.form != form || !self.body.as_ref().is_some_and(|known| known.is_same_node(Some(&body))) {
+            body.set_text_content(None);
+            *self = Filled { body: Some(body.clone()), form, ..Filled::default() };
+        }
+        let mut known: Vec<Option<Row>> = std::mem::take(&mut self.rows).into_iter().map(Some).collect();
+        for (at, line) in lines.into_iter().enumerate() {
+            let has_key = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.key == line.key);
+            // Most of the time rows stay where they are.
+            let place = if known.get(at).is_some_and(has_key) { Some(at) } else { known.iter().position(has_key) };
+            let row = place.and_then(|place| known[place].take()).or_else(|| made(&self.form, line.key));
+            let Some(mut row) = row else { return };
+            row.put(line.values);
+            self.rows.push(row);
+        }
+        for row in known.into_iter().flatten() {
+            row.element.remove();
+        }
+        let mut next = body.first_element_child();
+        for row in &self.rows {
+            if next.as_ref().is_some_and(|next| next.is_same_node(Some(&row.element))) {
+                next = row.element.next_element_sibling();
+            } else {
+                let _ = body.insert_before(&row.element, next.as_deref());
+            }
+        }
+    }
+}
+
+impl Row {
+    fn put(&mut self, values: Vec<String>) {
+        for (at, place) in self.places.iter().enumerate() {
+            let Some(value) = values.get(at) else { break };
+            if self.values.get(at) == Some(value) {
+                continue;
+            }
+            match place {
+                Place::Text(text) => text.set_node_value(Some(value)),
+                Place::Drawing(element) => element.set_inner_html(value),
+                Place::Attribute(element, name) => {
+                    let _ = element.set_attribute(name, value);
+                }
+            }
+        }
+        self.values = values;
+    }
+}
+
+/// A new row of this form.
+fn made(form: &str, key: String) -> Option<Row> {
+    let template: HtmlTemplateElement = document().create_element("template").ok()?.unchecked_into();
+    template.set_inner_html(form);
+    let content = template.content();
+    let element = content.first_element_child()?;
+    let marked = content.query_selector_all(&format!("[{SLOTS}]")).ok()?;
+    let mut places = Vec::new();
+    for at in 0..marked.length() {
+        let part: Element = marked.item(at)?.unchecked_into();
+        for slot in slots(&part.get_attribute(SLOTS)?) {
+            places.push(match slot {
+                Slot::Text => Place::Text(part.first_child()?),
+                Slot::Drawing => Place::Drawing(part.clone()),
+                Slot::Attribute(name) => Place::Attribute(part.clone(), name),
+            });
+        }
+        let _ = part.remove_attribute(SLOTS);
+    }
+    Some(Row { key, element, places, values: Vec::new() })
+}

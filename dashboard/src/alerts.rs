@@ -5,6 +5,14 @@ use plimsoll_snapshot::{CircuitState, Pool};
 
 use crate::format;
 use crate::history::{Delta, PoolHistory};
+use crate::route::Route;
+use crate::sheet::Line;
+
+/// An alert in a list, for [`Alert::line`].
+pub const FORM: &str = concat!(
+    r#"<li data-testid="alert" data-s="data-key class"><a class="id" data-s="href .">-</a><b data-s=".">-</b>"#,
+    r#"<span data-s=".">-</span><button class="copy" data-s="title">Copy PromQL</button></li>"#,
+);
 
 /// Less than this part of what was asked for was served.
 const LEAST_AVAILABLE: f64 = 0.95;
@@ -28,6 +36,21 @@ pub struct Alert {
     pub value: String,
     /// The same for Prometheus.
     pub query: String,
+}
+
+impl Alert {
+    /// The values for [`FORM`], with the name of the pool.
+    pub fn line(&self, pool: &str) -> Line {
+        let mut line = Line::new(&format!("{} {pool}", self.key));
+        line.put(self.key)
+            .put(if self.critical { "critical" } else { "" })
+            .put(&Route::pool(pool).link())
+            .put(pool)
+            .put(self.name)
+            .put(&self.value)
+            .put(&self.query);
+        line
+    }
 }
 
 /// What is wrong with a pool, critical first.

@@ -22,6 +22,9 @@ pub(crate) struct Page {
     pub(crate) past: RwSignal<Past>,
     /// The pool worker by worker, while that is shown.
     pub(crate) workers: RwSignal<Workers>,
+    /// The browser's monotonic clock when a chart was last drawn on the screen, and when the past was last asked for.
+    pub(crate) charts_ms: StoredValue<u64>,
+    pub(crate) past_ms: StoredValue<u64>,
     /// The browser's monotonic clock.
     pub(crate) now: RwSignal<u64>,
     /// The proxy's time now, Unix milliseconds, rounded up to seconds.
@@ -65,6 +68,8 @@ impl Page {
             model,
             past: RwSignal::new(Past::default()),
             workers: RwSignal::new(Workers::default()),
+            charts_ms: StoredValue::new(0),
+            past_ms: StoredValue::new(0),
             now,
             proxy_now: RwSignal::new(0),
             poll_ms,

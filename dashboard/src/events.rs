@@ -7,6 +7,40 @@ use std::collections::VecDeque;
 
 use plimsoll_snapshot::{Event, Events};
 
+use crate::sheet::Line;
+use crate::{format, mark, reason, why};
+
+/// An event in a list, for [`line`].
+pub const FORM: &str = concat!(
+    r#"<li data-testid="event" data-s="data-seq aria-current data-to title"><time data-s=".">-</time>"#,
+    r#"<span class="mark" aria-hidden="true" data-s="<"></span><div><button class="id" data-s="title .">-</button> "#,
+    r#"<span class="what" data-s=".">-</span> <span class="why" data-s=".">-</span></div></li>"#,
+);
+
+/// The values for [`FORM`]. `with_pool`: events of all pools are listed; `chosen`: the charts show this one's time.
+pub fn line(event: &Event, with_pool: bool, chosen: bool, west_minutes: i64) -> Line {
+    let transition = &event.transition;
+    let whose = match (with_pool, event.endpoint.as_str()) {
+        (true, "") => format!("{} (pool)", event.pool),
+        (true, endpoint) => format!("{} / {endpoint}", event.pool),
+        (false, "") => "the pool".into(),
+        (false, endpoint) => endpoint.to_owned(),
+    };
+    // A proxy that restarted counts from one again.
+    let mut line = Line::new(&format!("{} {}", event.seq, transition.at_ms));
+    line.put(&event.seq.to_string())
+        .put(&chosen.to_string())
+        .put(format::circuit_key(transition.to))
+        .put(&transition.reason.trace_ids.join(" "))
+        .put(&format::clock(transition.at_ms, west_minutes))
+        .put(&mark::of_circuit(transition.to))
+        .put(&event.address)
+        .put(&whose)
+        .put(&why::change(transition))
+        .put(&reason::sentence(&transition.reason));
+    line
+}
+
 /// How many events the page keeps.
 pub const KEEP: usize = 200;
 
@@ -22,6 +56,11 @@ impl EventLog {
     /// What to ask for next: `GET events?since=` this.
     pub fn since(&self) -> u64 {
         self.last_seq
+    }
+
+    /// What of the log there is, as two numbers that change with it: the first event's number and the last one's.
+    pub fn extent(&self) -> (u64, u64) {
+        (self.events.front().map_or(0, |event| event.seq), self.last_seq)
     }
 
     /// How many events were dropped by the proxy before this page could read them.
@@ -127,5 +166,13 @@ mod tests {
         log.merge(answer(1..=1000, 0));
         assert_eq!(log.newest_first().count(), KEEP);
         assert_eq!(seqs(&log)[0], 1000);
+    }
+
+    #[test]
+    fn an_event_fills_its_form() {
+        let line = line(&event(7), true, true, 0);
+        assert_eq!(line.values.len(), crate::sheet::places(FORM));
+        assert_eq!(line.values[..3], ["7", "true", "open"]);
+        assert_eq!(line.values[7], "orders / order-1");
     }
 }

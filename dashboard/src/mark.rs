@@ -17,7 +17,7 @@ const ARROW_UP: Shape = ("", "M8 13V3.5M4 7.4l4-4 4 4");
 const HALF: Shape = ("M3.6 8h8.8a4.4 4.4 0 0 1-8.8 0Z", "M8 3.6a4.4 4.4 0 1 0 0 8.8a4.4 4.4 0 1 0 0-8.8Z");
 const RING: Shape = ("", "M8 3.8a4.2 4.2 0 1 0 0 8.4a4.2 4.2 0 1 0 0-8.4Z");
 
-fn of_state(state: State) -> Shape {
+fn state_shape(state: State) -> Shape {
     match state {
         State::Healthy => DISC,
         State::Degraded => TRIANGLE,
@@ -30,7 +30,7 @@ fn of_state(state: State) -> Shape {
     }
 }
 
-fn of_circuit(state: CircuitState) -> Shape {
+fn circuit_shape(state: CircuitState) -> Shape {
     match state {
         CircuitState::Closed | CircuitState::Disabled => RING,
         CircuitState::Open => CROSS,
@@ -47,12 +47,12 @@ fn svg((filled, stroked): Shape) -> String {
 
 /// The mark of an endpoint's state, as SVG.
 pub fn of(state: State) -> String {
-    svg(of_state(state))
+    svg(state_shape(state))
 }
 
 /// The mark of a circuit's state, as SVG.
-pub fn of_transition(state: CircuitState) -> String {
-    svg(of_circuit(state))
+pub fn of_circuit(state: CircuitState) -> String {
+    svg(circuit_shape(state))
 }
 
 #[cfg(test)]

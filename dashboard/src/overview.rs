@@ -12,12 +12,19 @@ use crate::state::{self, State};
 use crate::strip;
 
 /// A pool's row, for [`PoolRow::line`]; for the roles see [`crate::rows::FORM`].
-pub const FORM: &str = concat!(
+pub fn form() -> String {
+    [BEGIN, strip::FORM, END].concat()
+}
+
+const BEGIN: &str = concat!(
     r#"<tr role="row" data-testid="pool-row" data-s="data-pool data-alerts">"#,
     r#"<th class="pool-name" role="rowheader" scope="row"><a data-row data-s="href">"#,
     r#"<span class="id" data-s=".">-</span><span class="address" data-s=".">-</span></a></th>"#,
     r#"<td class="strip" role="cell" data-testid="strip" data-label="Endpoints">"#,
-    r#"<span class="marks" aria-hidden="true" data-s="<"></span><span class="address" data-s=".">-</span></td>"#,
+    r#"<span class="marks" aria-hidden="true">"#,
+);
+const END: &str = concat!(
+    r#"</span><span class="address" data-s=".">-</span></td>"#,
     r#"<td class="num" role="cell" data-testid="score" data-label="Score" data-s=".">-</td>"#,
     r#"<td class="num" role="cell" data-testid="rate" data-label="Requests" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
     r#"<td role="cell" data-testid="failure" data-label="Failed" data-s="class .">-<span class="unit" data-s=".">-</span></td>"#,
@@ -33,8 +40,8 @@ pub const FORM: &str = concat!(
 pub struct PoolRow {
     /// How the pool is steered.
     pub steering: String,
-    /// The endpoints' marks, as SVG.
-    pub strip: String,
+    /// How each endpoint stands.
+    pub strip: Vec<State>,
     /// The same in words.
     pub states: String,
     /// What stands under the marks where one stands for several.
@@ -74,7 +81,6 @@ impl PoolRow {
         let (_, each) = strip::marks(&states);
         PoolRow {
             steering: steering(pool),
-            strip: strip::svg(&states),
             states: state::in_words(&states),
             shared: if each > 1 { format!("each mark is {each} endpoints") } else { String::new() },
             score: format::score(pool.score),
@@ -88,21 +94,22 @@ impl PoolRow {
             spare: spare(pool),
             spare_gone: pool.panic || pool.panic_below > 0 && pool.eligible <= pool.panic_below,
             alerts: alerts::firing(pool, past),
+            strip: states,
         }
     }
 }
 
 impl PoolRow {
-    /// The values for [`FORM`].
+    /// The values for [`form`].
     pub fn line(&self, name: &str) -> Line {
         let mut line = Line::new(name);
         line.put(name)
             .put(&self.alerts.len().to_string())
             .put(&Route::pool(name).link())
             .put(name)
-            .put(&self.steering)
-            .put(&self.strip)
-            .put(&format!("{} {}", self.states, self.shared))
+            .put(&self.steering);
+        strip::put(&mut line, &self.strip);
+        line.put(&format!("{} {}", self.states, self.shared))
             .put(&self.score)
             .figure(&self.rate)
             .put(figure_class(self.failing))
@@ -140,6 +147,30 @@ fn spare(pool: &Pool) -> String {
     }
 }
 
+/// What the overview shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// All pools together.
+    pub system: System,
+    /// Each pool by its name, in the order of the configuration.
+    pub pools: Vec<(String, PoolRow)>,
+}
+
+impl Summary {
+    /// Of everything that is known now.
+    pub fn of(snapshot: &Snapshot, history: &History) -> Summary {
+        let row = |pool: &Pool| (pool.name.clone(), PoolRow::of(pool, history.pool(&pool.name)));
+        let pools: Vec<_> = snapshot.pools.iter().map(row).collect();
+        Summary { system: System::of(snapshot, history, &pools), pools }
+    }
+
+    /// What is wrong, critical first, each with the name of its pool.
+    pub fn alerts(&self) -> Vec<(&str, &Alert)> {
+        let all = self.pools.iter().flat_map(|(name, row)| row.alerts.iter().map(|alert| (name.as_str(), alert)));
+        alerts::critical_first(all.collect(), |(_, alert)| alert.critical)
+    }
+}
+
 /// What stands above the pools.
 #[derive(Clone, Debug, PartialEq)]
 pub struct System {
@@ -158,12 +189,11 @@ pub struct System {
 }
 
 impl System {
-    /// Of all pools.
-    pub fn of(snapshot: &Snapshot, history: &History) -> System {
+    fn of(snapshot: &Snapshot, history: &History, pools: &[(String, PoolRow)]) -> System {
         let (mut weights, mut sum) = (0.0, 0.0);
         let (mut rate, mut attempts, mut failed) = (0.0, 0.0, 0.0);
         let (mut all, mut well) = (0, 0);
-        let (mut alerts, mut critical) = (0, false);
+        let alerts = || pools.iter().flat_map(|(_, row)| &row.alerts);
         for pool in &snapshot.pools {
             let past = history.pool(&pool.name);
             let carried = past.and_then(|past| past.steered.recent()).map_or(0.0, |delta| delta.rate());
@@ -180,17 +210,14 @@ impl System {
             let states = states(pool);
             all += states.len();
             well += states.iter().filter(|state| **state == State::Healthy).count();
-            let firing = alerts::firing(pool, past);
-            alerts += firing.len();
-            critical |= firing.iter().any(|alert| alert.critical);
         }
         System {
             score: format::score((weights > 0.0).then(|| sum / weights)),
             rate: format::rate(history.is_followed().then_some(rate)),
             failure: format::percent((attempts > 0.0).then(|| failed / attempts)),
             endpoints: format!("{} of {} healthy", format::grouped(well as u64), format::grouped(all as u64)),
-            alerts,
-            critical,
+            alerts: alerts().count(),
+            critical: alerts().any(|alert| alert.critical),
         }
     }
 }
@@ -236,7 +263,7 @@ mod tests {
         assert_eq!(cells, ["50.0 /s", "0 %", "4.1 ms", "21.7 ms"]);
         assert_eq!((row.score.as_str(), row.states.as_str()), ("0.91", "1 ejected, 3 healthy"));
         assert_eq!((row.spare.as_str(), row.spare_gone, row.failing), ("1", false, false));
-        assert_eq!(row.line("orders").values.len(), crate::sheet::places(FORM));
+        assert_eq!(row.line("orders").values.len(), crate::sheet::places(&form()));
     }
 
     #[test]
@@ -259,7 +286,7 @@ mod tests {
         let before = [pool("a", 1.0, 0), pool("b", 0.5, 0)];
         let after = [pool("a", 1.0, 99), pool("b", 0.5, 1)];
         let snapshot = Snapshot { pools: after.to_vec(), ..Snapshot::default() };
-        let system = System::of(&snapshot, &history(&before, &after));
+        let system = Summary::of(&snapshot, &history(&before, &after)).system;
         assert_eq!((system.score.as_str(), system.rate.to_string().as_str()), ("0.99", "100 /s"));
         assert_eq!(system.endpoints, "6 of 8 healthy");
     }
@@ -269,7 +296,7 @@ mod tests {
         let snapshot = Snapshot { at_ms: 1, pools: vec![pool("a", 1.0, 9)], ..Snapshot::default() };
         let mut history = History::default();
         history.observe(&snapshot);
-        let system = System::of(&snapshot, &history);
+        let system = Summary::of(&snapshot, &history).system;
         assert_eq!((system.rate.to_string().as_str(), system.failure.to_string().as_str()), ("–", "–"));
     }
 }

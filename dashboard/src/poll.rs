@@ -5,6 +5,7 @@
 
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
+use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, RequestCache, RequestInit, Response, js_sys};
@@ -25,9 +26,10 @@ const TIMEOUT_MS: u32 = 2_000;
 const QUESTIONS: usize = 6;
 const VISIBLE_MS: u64 = 1_000;
 const HIDDEN_MS: u64 = 5_000;
-/// The page's clock goes with the answers, so that all that changes is drawn at once. It goes on by itself when an answer is
-/// so much later than it should be.
-const LATE_MS: u64 = 1_000;
+/// What follows the snapshot is waited for so long, so that all that changes is drawn at once.
+const TOGETHER: Duration = Duration::from_millis(150);
+/// While no chart is on the screen, the past is asked for this seldom.
+const UNSEEN_MS: u64 = 10_000;
 /// The loop looks this often whether it is time; a tab that becomes visible is served this soon.
 const SLICE_MS: u32 = 250;
 
@@ -47,8 +49,8 @@ pub(crate) async fn run(page: Page) {
             let every_ms = if document().hidden() { HIDDEN_MS } else { VISIBLE_MS };
             page.poll_ms.set(every_ms);
             let now_ms = now_ms();
-            page.now.set(now_ms);
-            if page.proxy_now.with_untracked(|shown| now_on_page(page) > shown + every_ms + LATE_MS) {
+            if now_ms > page.now.get_untracked() + every_ms {
+                page.now.set(now_ms);
                 page.proxy_now.set(now_on_page(page));
             }
             let left_ms = (asked_ms + every_ms).saturating_sub(now_ms);
@@ -79,6 +81,8 @@ async fn ask(page: Page, pool: Option<&str>) {
     if first {
         show(page).await;
     }
+    // Over a slow line the figures do not wait for the rest.
+    let alone = set_timeout_with_handle(move || bring(page), TOGETHER);
     if good {
         let since = page.model.with_untracked(|model| model.events.since());
         if let Ok(answer) = get(&format!("{EVENTS}{since}")).await {
@@ -87,7 +91,7 @@ async fn ask(page: Page, pool: Option<&str>) {
         if let Some(pool) = pool {
             let by_worker = untrack(|| page.by_worker());
             let workers = by_worker && ask_for_workers(page, pool).await;
-            let past = ask_for_the_past(page, pool).await;
+            let past = is_past_wanted(page, pool) && ask_for_the_past(page, pool).await;
             if workers {
                 page.workers.notify();
             }
@@ -96,18 +100,39 @@ async fn ask(page: Page, pool: Option<&str>) {
             }
         }
     }
+    if let Ok(alone) = alone {
+        alone.clear();
+    }
     show(page).await;
 }
 
-/// Brings what the model has to the screen, and tells whoever traces the page how long it took until all that follows
+/// Whether somebody looks at the charts, or the small lines in the table are due.
+fn is_past_wanted(page: Page, pool: &str) -> bool {
+    let now_ms = now_ms();
+    let known = page.past.with_untracked(|past| past.begin_ms(pool).is_some());
+    let (seen_ms, asked_ms) = (page.charts_ms.get_value(), page.past_ms.get_value());
+    let wanted = !known || seen_ms + 3 * VISIBLE_MS > now_ms || asked_ms + UNSEEN_MS <= now_ms;
+    if wanted {
+        page.past_ms.set_value(now_ms);
+    }
+    wanted
+}
+
+/// Brings what the model has to the screen.
+fn bring(page: Page) {
+    page.model.notify();
+    page.now.set(now_ms());
+    page.proxy_now.set(now_on_page(page));
+}
+
+/// The same, and tells whoever traces the page how long it took until all that follows
 /// from it was done.
 async fn show(page: Page) {
     let clock = window().performance();
     if let Some(clock) = &clock {
         let _ = clock.mark(SHOWN);
     }
-    page.model.notify();
-    page.proxy_now.set(now_on_page(page));
+    bring(page);
     leptos::task::tick().await;
     if let Some(clock) = clock {
         let _ = clock.measure_with_start_mark(UPDATE, SHOWN);

@@ -1,6 +1,7 @@
 //! A pool's endpoints as a row of small marks, one shape for each state, so that a pool's health is seen before a word is
 //! read. Many endpoints share marks; a mark then shows the worst of those that it stands for.
 
+use crate::sheet::Line;
 use crate::state::State;
 
 /// Most marks in a strip.
@@ -15,32 +16,34 @@ pub fn marks(states: &[State]) -> (Vec<State>, usize) {
     (states.chunks(each).map(worst).collect(), each)
 }
 
-/// The drawing, as SVG; colours come from the page's classes.
-pub fn svg(states: &[State]) -> String {
+/// The drawing, for [`put`]: a path for everything that is filled in one state's colour, and one for what is stroked. Colours
+/// come from the page's classes. It is redrawn every second, so what stays is not made anew.
+pub const FORM: &str = concat!(
+    r#"<svg data-s="viewBox width height"><path class="bad line" data-s="d"/><path class="bad line" data-s="d"/>"#,
+    r#"<path class="warn" data-s="d"/><path class="warn line" data-s="d"/>"#,
+    r#"<path class="warn" data-s="d"/><path class="warn line" data-s="d"/><path class="warn" data-s="d"/>"#,
+    r#"<path class="quiet line" data-s="d"/><path class="quiet line" data-s="d"/><path class="good" data-s="d"/></svg>"#,
+);
+
+/// The values for [`FORM`].
+pub fn put(line: &mut Line, states: &[State]) {
     let (marks, _) = marks(states);
     let (cell, height) = CELL;
     let width = (marks.len() * cell).max(1);
-    let mut text = format!(r#"<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">"#);
+    line.put(&format!("0 0 {width} {height}")).put(&width.to_string()).put(&height.to_string());
     for state in State::ALL {
         let (filled, stroked) = shape(state);
-        let (mut fill, mut stroke) = (String::new(), String::new());
-        for (place, _) in marks.iter().enumerate().filter(|(_, mark)| **mark == state) {
-            for (shape, path) in [(filled, &mut fill), (stroked, &mut stroke)] {
-                if !shape.is_empty() {
-                    path.push_str(&format!("M{} 0{shape}", place * cell));
-                }
+        for shape in [filled, stroked].into_iter().filter(|shape| !shape.is_empty()) {
+            let mut path = String::new();
+            for (place, _) in marks.iter().enumerate().filter(|(_, mark)| **mark == state) {
+                path.push('M');
+                path.push_str(&(place * cell).to_string());
+                path.push_str(" 0");
+                path.push_str(shape);
             }
-        }
-        let tone = state.tone();
-        if !fill.is_empty() {
-            text.push_str(&format!(r#"<path class="{tone}" d="{fill}"/>"#));
-        }
-        if !stroke.is_empty() {
-            text.push_str(&format!(r#"<path class="{tone} line" d="{stroke}"/>"#));
+            line.put(&path);
         }
     }
-    text.push_str("</svg>");
-    text
 }
 
 /// What is filled and what is stroked, from the cell's upper left corner on.
@@ -86,10 +89,26 @@ mod tests {
     }
 
     #[test]
-    fn the_drawing_is_as_wide_as_its_marks() {
-        let svg = svg(&[State::Healthy, State::Healthy, State::Ejected]);
-        assert!(svg.starts_with(r#"<svg viewBox="0 0 24 14""#), "{svg}");
-        assert!(svg.contains(r#"class="good" d="M0 0m1 1h6v12h-6zM8 0m1"#), "{svg}");
-        assert!(svg.contains(r#"class="bad line" d="M16 0m1.5 4"#), "{svg}");
+    fn the_drawing_is_as_wide_as_its_marks_and_has_a_path_for_what_each_state_has() {
+        let mut line = Line::new("orders");
+        put(&mut line, &[State::Healthy, State::Healthy, State::Ejected]);
+        assert_eq!(line.values.len(), crate::sheet::places(FORM));
+        assert_eq!(line.values[..3], ["0 0 24 14", "24", "14"]);
+        let mut paths = FORM.split("<path class=\"").skip(1).zip(&line.values[3..]);
+        for state in State::ALL {
+            let (filled, stroked) = shape(state);
+            for (shape, end) in [(filled, "\" "), (stroked, " line\" ")].into_iter().filter(|(shape, _)| !shape.is_empty()) {
+                let (path, value) = paths.next().expect("a path for each");
+                assert!(path.starts_with(&format!("{}{end}", state.tone())), "{state:?}: {path}");
+                let places: &[usize] = match state {
+                    State::Healthy => &[0, 8],
+                    State::Ejected => &[16],
+                    _ => &[],
+                };
+                let expected: String = places.iter().map(|place| format!("M{place} 0{shape}")).collect();
+                assert_eq!(*value, expected);
+            }
+        }
+        assert!(paths.next().is_none());
     }
 }

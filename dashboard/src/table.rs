@@ -169,7 +169,7 @@ fn natural(a: &str, b: &str) -> Ordering {
 }
 
 /// Rows further than this from the screen are not made, where there are more than [`WHOLE`].
-pub const AROUND: usize = 4;
+pub const AROUND: usize = 3;
 /// So many rows are simply all there: searching in the page and printing then find everything.
 pub const WHOLE: usize = 30;
 

@@ -5,8 +5,11 @@
 
 use anyhow::{Result, bail};
 
-/// Loads the module that wasm-bindgen wrote; its default export fetches and starts the wasm.
-const START: &str = "<script type=\"module\">import init from \"/dashboard.js\"; init();</script>";
+/// Loads the module that wasm-bindgen wrote; its default export fetches and starts the wasm. Both are fetched from the start:
+/// otherwise the browser learns of one from the page and of the other from the one.
+const START: &str = "<link rel=\"modulepreload\" href=\"/dashboard.js\" />\n    \
+    <link rel=\"preload\" href=\"/dashboard_bg.wasm\" as=\"fetch\" crossorigin />\n    \
+    <script type=\"module\">import init from \"/dashboard.js\"; init();</script>";
 
 /// The page for `dist/` from the source page.
 pub(crate) fn for_dist(source: &str) -> Result<String> {

@@ -80,3 +80,11 @@ fn queries_name_the_metrics_as_prometheus_does() {
         ]
     );
 }
+
+#[test]
+fn an_alert_fills_its_form() {
+    let alert = Alert { key: "failed", name: "Failed", critical: true, value: "9 %".into(), query: "up".into() };
+    let line = alert.line("orders");
+    assert_eq!(line.values.len(), crate::sheet::places(FORM));
+    assert_eq!((line.key.as_str(), line.values[1].as_str()), ("failed orders", "critical"));
+}

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::matrix;
 use super::parts::{El, el, switch};
 use super::row::{self, Lines};
-use super::sheet::{Content, row_of, sheet};
+use super::sheet::{Content, pressed_in, sheet};
 use super::table::{head, search, table};
 use crate::app::Page;
 use crate::browser;
@@ -68,7 +68,7 @@ pub(super) fn EndpointTable(page: Page, pool: String) -> AnyView {
 
 /// Shows the card of the endpoint that was pressed, or takes it away.
 fn open(page: Page, event: &web_sys::Event) {
-    let Some(id) = row_of(event, "data-endpoint") else { return };
+    let Some(id) = pressed_in(event, "data-endpoint") else { return };
     let open = page.route.with_untracked(|route| route.get("endpoint") == id);
     page.choose("endpoint", if open { "" } else { &id });
 }
@@ -147,6 +147,8 @@ fn on_screen_only(
         let range = on_screen(count, above_px, screen_px, row_px);
         (range.start, range.end, row_px as usize)
     });
+    // Now nobody knows yet where on the screen the table is.
+    request_animation_frame(move || page.scrolled.set(()));
     let made = move || {
         let (start, end, _) = range.get();
         shown.with(|all| rows(all.get(start..end.min(all.len())).unwrap_or_default()))
@@ -159,7 +161,7 @@ fn on_screen_only(
     };
     [
         space("above", |start, _, _| start),
-        sheet("rows", made).set("role", "rowgroup"),
+        sheet("tbody", "rows", made).set("role", "rowgroup"),
         space("below", |_, end, all| all.saturating_sub(end)),
     ]
 }

@@ -1,7 +1,5 @@
 //! The marks of [`crate::mark`], as elements.
 
-use plimsoll_snapshot::CircuitState;
-
 use super::parts::{El, el, words};
 use crate::mark;
 use crate::state::State;
@@ -13,9 +11,4 @@ fn drawn(svg: impl Fn() -> String + Send + Sync + 'static) -> El {
 /// The mark of a state.
 pub(super) fn state_mark(state: impl Fn() -> Option<State> + Send + Sync + 'static) -> El {
     drawn(move || state().map(mark::of).unwrap_or_default())
-}
-
-/// The mark of a circuit's state.
-pub(super) fn circuit_mark(state: CircuitState) -> El {
-    drawn(move || mark::of_transition(state))
 }

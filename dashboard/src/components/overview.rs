@@ -3,15 +3,14 @@
 use leptos::prelude::*;
 
 use super::events::EventList;
-use super::parts::{El, el, list, when, words};
-use super::sheet::sheet;
+use super::parts::{El, el, when};
+use super::sheet::{pressed, sheet};
 use super::table::{head, search, table};
-use crate::alerts::{Alert, critical_first, firing as firing_of};
+use crate::alerts;
 use crate::app::Page;
 use crate::browser;
 use crate::format::Quantity;
-use crate::overview::{FORM, PoolRow, System};
-use crate::route::Route;
+use crate::overview::{Summary, System, form};
 use crate::table::holds;
 
 const COLUMNS: [(&str, &str, &str); 10] = [
@@ -28,14 +27,15 @@ const COLUMNS: [(&str, &str, &str); 10] = [
 ];
 
 pub(crate) fn Overview(page: Page) -> AnyView {
+    let summary = Memo::new(move |_| page.model.with(|model| Summary::of(&model.snapshot, &model.history)));
     let rows = move || {
         let wanted = page.chosen("q");
         let fits = |name: &str| wanted.split_whitespace().all(|word| holds(name, word));
-        let lines = page.model.with(|model| {
-            let pools = model.snapshot.pools.iter().filter(|pool| fits(&pool.name));
-            pools.map(|pool| PoolRow::of(pool, model.history.pool(&pool.name)).line(&pool.name)).collect()
+        let lines = summary.with(|summary| {
+            let pools = summary.pools.iter().filter(|(name, _)| fits(name));
+            pools.map(|(name, row)| row.line(name)).collect()
         });
-        (FORM.to_owned(), lines)
+        (form(), lines)
     };
     let empty = move || page.model.with(|model| !model.is_empty() && model.snapshot.pools.is_empty());
     let hint = || {
@@ -48,16 +48,16 @@ pub(crate) fn Overview(page: Page) -> AnyView {
     el("section", "overview")
         .test("overview")
         .set("aria-label", "All pools")
-        .with(system(page))
+        .with(system(summary))
         .with(el("div", "tools").with(search))
-        .with(table("pools", "Pools".into(), el("tr", "").all(heads), [sheet("rows", rows).set("role", "rowgroup")]))
+        .with(table("pools", "Pools".into(), el("tr", "").all(heads), [sheet("tbody", "rows", rows).set("role", "rowgroup")]))
         .and(when(empty, hint))
-        .with(el("div", "detail").with(alerts(page)).and(EventList(page, None)))
+        .with(el("div", "detail").with(alert_list(summary)).and(EventList(page, None)))
         .view()
 }
 
-fn system(page: Page) -> El {
-    let system = Memo::new(move |_| page.model.with(|model| System::of(&model.snapshot, &model.history)));
+fn system(summary: Memo<Summary>) -> El {
+    let system = Memo::new(move |_| summary.with(|summary| summary.system.clone()));
     let figure = move |hook: &'static str, name: &'static str, text: fn(&System) -> Quantity| {
         el("div", "").test(hook).with(el("dt", "").text(name)).with(
             el("dd", "")
@@ -80,50 +80,21 @@ fn system(page: Page) -> El {
 }
 
 /// What fires, of all pools; each with the query for Prometheus.
-fn alerts(page: Page) -> El {
-    let firing = Memo::new(move |_| {
-        page.model.with(|model| {
-            let of = |pool: &plimsoll_snapshot::Pool| {
-                let alerts = firing_of(pool, model.history.pool(&pool.name));
-                alerts.into_iter().map(|alert| (pool.name.clone(), alert)).collect::<Vec<_>>()
-            };
-            let all: Vec<_> = model.snapshot.pools.iter().flat_map(of).collect();
-            critical_first(all, |(_, alert)| alert.critical)
-        })
-    });
-    let named = move || {
-        firing.with(|all| {
-            all.iter().enumerate().map(|(at, (pool, alert))| (at, format!("{pool} {}", alert.key))).collect()
-        })
+fn alert_list(summary: Memo<Summary>) -> El {
+    let rows = move || {
+        let lines = summary.with(|summary| summary.alerts().into_iter().map(|(pool, alert)| alert.line(pool)).collect());
+        (alerts::FORM.to_owned(), lines)
     };
-    let one = move |at: usize, _: String| {
-        let text = move |text: fn(&(String, Alert)) -> String| {
-            words(move || firing.with(|all| all.get(at).map(text).unwrap_or_default()))
-        };
-        let pool = firing.with_untracked(|all| all.get(at).map(|(pool, _)| pool.clone()).unwrap_or_default());
-        let query = text(|(_, alert)| alert.query.clone());
-        el("li", "")
-            .test("alert")
-            .bind("data-key", move || firing.with(|all| all.get(at).map_or("", |(_, alert)| alert.key).into()))
-            .bind("class", move || {
-                let critical = firing.with(|all| all.get(at).is_some_and(|(_, alert)| alert.critical));
-                if critical { "critical".into() } else { String::new() }
-            })
-            .with(el("a", "id").set("href", Route::pool(&pool).link()).text(pool))
-            .with(el("b", "").words(text(|(_, alert)| alert.name.into())))
-            .with(el("span", "").words(text(|(_, alert)| alert.value.clone())))
-            .with(
-                el("button", "copy")
-                    .bind("title", move || query.get())
-                    .text("Copy PromQL")
-                    .on("click", move |_| browser::copy(&query.get_untracked())),
-            )
-            .view()
+    let copy = move |event: web_sys::Event| {
+        if let Some(query) = pressed(&event).and_then(|button| button.get_attribute("title")) {
+            browser::copy(&query);
+        }
     };
-    let quiet = move || if firing.with(Vec::is_empty) { "Nothing fires.".into() } else { String::new() };
+    let list = sheet("ul", "alerts", rows).test("alerts").set("aria-live", "polite").on("click", copy);
+    let quiet = move || if summary.with(|summary| summary.system.alerts == 0) { "Nothing fires.".into() } else { String::new() };
     el("section", "panel")
         .set("aria-label", "Alerts")
         .with(el("h3", "").text("Alerts"))
-        .with(el("ul", "alerts").test("alerts").set("aria-live", "polite").and(list(named, one)))
+        .with(list)
         .with(el("p", "hint").says(quiet))
 }

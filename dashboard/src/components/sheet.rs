@@ -1,4 +1,4 @@
-//! A table's body that is filled in by one effect: see [`crate::sheet`].
+//! A table's body, or a list, that is filled in by one effect: see [`crate::sheet`].
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -35,27 +35,31 @@ struct Filled {
     rows: Vec<Row>,
 }
 
-/// A body with this class, of which there is one on the page.
-pub(super) fn sheet(class: &'static str, content: impl Fn() -> Content + 'static) -> El {
-    fill_always(class, Box::new(content));
-    el("tbody", class)
+/// An element with this class, of which there is one on the page.
+pub(super) fn sheet(tag: &'static str, class: &'static str, content: impl Fn() -> Content + 'static) -> El {
+    fill_always(format!("{tag}.{class}"), Box::new(content));
+    el(tag, class)
 }
 
-fn fill_always(class: &'static str, content: Box<dyn Fn() -> Content>) {
+fn fill_always(selector: String, content: Box<dyn Fn() -> Content>) {
     Effect::new(move |filled: Option<Filled>| {
         let (form, lines) = content();
         let mut filled = filled.unwrap_or_default();
-        if let Some(body) = browser::find(&format!("tbody.{class}")) {
+        if let Some(body) = browser::find(&selector) {
             filled.fill(body.into(), form, lines);
         }
         filled
     });
 }
 
-/// The key of the row in which an event has happened.
-pub(super) fn row_of(event: &Event, attribute: &str) -> Option<String> {
-    let target: Element = event.target()?.dyn_into().ok()?;
-    target.closest("[data-row]").ok()??.closest("tr").ok()??.get_attribute(attribute)
+/// The button of a row that was pressed.
+pub(super) fn pressed(event: &Event) -> Option<Element> {
+    event.target()?.dyn_into::<Element>().ok()?.closest("button").ok()?
+}
+
+/// An attribute of the row in which a button was pressed.
+pub(super) fn pressed_in(event: &Event, attribute: &str) -> Option<String> {
+    pressed(event)?.closest(&format!("[{attribute}]")).ok()??.get_attribute(attribute)
 }
 
 impl Filled {

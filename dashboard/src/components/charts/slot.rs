@@ -9,7 +9,7 @@ use super::Charts;
 use crate::browser::{self, west_minutes};
 use crate::chart::{Chart, Fine, Kind, nearest, paint};
 use crate::components::parts::{El, el, list, words};
-use crate::{format, palette};
+use crate::{format, palette, poll};
 
 /// Drawn at least this fine: plotters counts whole pixels, and half ones make lines smooth.
 const FINEST: f64 = 2.0;
@@ -17,6 +17,8 @@ const FINEST: f64 = 2.0;
 const HEIGHT: f64 = 190.0;
 /// An event this near to the pointer is meant, pixels.
 const NEAR: f64 = 8.0;
+/// What a chart off the screen says is at most this old.
+const UNSEEN_MS: u64 = 10_000;
 /// A pointer that moves less than this between down and up has clicked, pixels.
 const CLICK: f64 = 5.0;
 
@@ -28,6 +30,8 @@ struct Slot {
     kind: Signal<Kind>,
     /// What was drawn last.
     drawn: StoredValue<Option<Chart>>,
+    /// It is on the screen.
+    seen: RwSignal<bool>,
     /// It will be drawn with the next frame.
     due: StoredValue<bool>,
     /// The pointer is here: its values are told.
@@ -48,6 +52,7 @@ pub(super) fn slot(charts: Charts, place: usize, kinds: &'static [Kind]) -> El {
         place,
         kind,
         drawn: StoredValue::new(None),
+        seen: RwSignal::new(false),
         due: StoredValue::new(false),
         pointed: RwSignal::new(None),
         pressed: StoredValue::new(None),
@@ -55,7 +60,9 @@ pub(super) fn slot(charts: Charts, place: usize, kinds: &'static [Kind]) -> El {
     let text = RwSignal::new(String::new());
     Effect::new(move |_| {
         charts.page.scrolled.track();
-        text.set(look_again(slot));
+        if let Some(words) = look_again(slot) {
+            text.set(words);
+        }
     });
     let canvas = el("canvas", "")
         .test("chart")
@@ -114,28 +121,43 @@ fn canvas_of(slot: Slot) -> Option<HtmlCanvasElement> {
     browser::find(&format!("canvas[data-place='{}']", slot.place))?.dyn_into().ok()
 }
 
-/// Works out what the chart shows, has it drawn with the next frame, and says it in words.
-fn look_again(slot: Slot) -> String {
-    let kind = slot.kind.get();
+/// Works out what the chart shows, has it drawn with the next frame, and says it in words. Off the screen that is done
+/// seldom: only for those who listen.
+fn look_again(slot: Slot) -> Option<String> {
+    let page = slot.charts.page;
+    let (kind, window, now_ms) = (slot.kind.get(), slot.charts.window.get(), page.proxy_now.get());
+    page.past.track();
+    draw_soon(slot);
+    let is_recent = |chart: &Chart| chart.kind == kind && chart.look.live && chart.look.to_ms + UNSEEN_MS > now_ms;
+    if !slot.seen.get() && window.is_live() && slot.drawn.with_value(|chart| chart.as_ref().is_some_and(is_recent)) {
+        return None;
+    }
     let order = slot.charts.order();
     let look = slot.charts.look(&order);
-    let past = slot.charts.page.past;
+    let past = page.past;
     let chart = past.with(|past| slot.charts.pool.with_value(|pool| Chart::new(kind, past, pool, &order, look)));
     let words = chart.words();
     slot.drawn.set_value(Some(chart));
-    // Before the frame the browser would lay out the page for us, and once more for what is changed after us.
+    Some(words)
+}
+
+/// Before the frame the browser would lay out the page for us, and once more for what is changed after us.
+fn draw_soon(slot: Slot) {
     if slot.due.try_update_value(|due| std::mem::replace(due, true)) == Some(false) {
         request_animation_frame(move || {
             slot.due.set_value(false);
             draw(slot);
         });
     }
-    words
 }
 
-/// Draws, if it is on the screen.
+/// Draws, if it is on the screen and was before: what comes onto it is worked out first.
 fn draw(slot: Slot) {
     let Some(canvas) = canvas_of(slot) else { return };
+    let seen = browser::is_on_screen(&canvas);
+    if slot.seen.get_untracked() != seen {
+        slot.seen.set(seen);
+    }
     slot.drawn.with_value(|chart| {
         let Some(chart) = chart else { return };
         let height = chart.natural_height().unwrap_or(HEIGHT);
@@ -143,7 +165,8 @@ fn draw(slot: Slot) {
         if canvas.get_attribute("style").as_ref() != Some(&style) {
             let _ = canvas.set_attribute("style", &style);
         }
-        if browser::is_on_screen(&canvas) {
+        if seen {
+            slot.charts.page.charts_ms.set_value(poll::now_ms());
             fill(&canvas, chart, height);
         }
     });

@@ -103,11 +103,7 @@ impl PoolRow {
     /// The values for [`form`].
     pub fn line(&self, name: &str) -> Line {
         let mut line = Line::new(name);
-        line.put(name)
-            .put(&self.alerts.len().to_string())
-            .put(&Route::pool(name).link())
-            .put(name)
-            .put(&self.steering);
+        line.put(name).put(&self.alerts.len().to_string()).put(&Route::pool(name).link()).put(name).put(&self.steering);
         strip::put(&mut line, &self.strip);
         line.put(&format!("{} {}", self.states, self.shared))
             .put(&self.score)

@@ -97,7 +97,9 @@ mod tests {
         let mut paths = FORM.split("<path class=\"").skip(1).zip(&line.values[3..]);
         for state in State::ALL {
             let (filled, stroked) = shape(state);
-            for (shape, end) in [(filled, "\" "), (stroked, " line\" ")].into_iter().filter(|(shape, _)| !shape.is_empty()) {
+            for (shape, end) in
+                [(filled, "\" "), (stroked, " line\" ")].into_iter().filter(|(shape, _)| !shape.is_empty())
+            {
                 let (path, value) = paths.next().expect("a path for each");
                 assert!(path.starts_with(&format!("{}{end}", state.tone())), "{state:?}: {path}");
                 let places: &[usize] = match state {

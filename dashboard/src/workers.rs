@@ -14,7 +14,8 @@ const HEAD: &str = concat!(
     r#"<tr role="row" data-testid="worker-row" data-s="data-endpoint">"#,
     r#"<th class="endpoint" role="rowheader" scope="row"><span class="id" data-s=".">-</span></th>"#,
 );
-const CELL: &str = r#"<td class="num" role="cell" data-testid="worker-cell" data-s="data-worker data-differs .">-</td>"#;
+const CELL: &str =
+    r#"<td class="num" role="cell" data-testid="worker-cell" data-s="data-worker data-differs .">-</td>"#;
 
 /// Fewer recent attempts than this prove no difference.
 const LEAST: f64 = 10.0;

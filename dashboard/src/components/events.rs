@@ -18,7 +18,8 @@ pub(super) fn EventList(page: Page, pool: Option<String>) -> AnyView {
     let extent = Memo::new(move |_| page.model.with(|model| model.events.extent()));
     let chosen = Memo::new(move |_| page.chosen("event").parse::<u64>().ok());
     let lines = move || {
-        extent.track();
+        // Tracking alone would never have it worked out.
+        extent.get();
         let chosen = chosen.get();
         let line = |event: &Event| events::line(event, all, Some(event.seq) == chosen, west_minutes());
         page.model.with_untracked(|model| model.events.newest_first().filter(|event| fits(event)).map(line).collect())
@@ -29,10 +30,9 @@ pub(super) fn EventList(page: Page, pool: Option<String>) -> AnyView {
         }
     };
     let note = move || {
-        extent.track();
-        let (any, missed) = page
-            .model
-            .with_untracked(|model| (model.events.newest_first().any(fits), model.events.missed()));
+        extent.get();
+        let (any, missed) =
+            page.model.with_untracked(|model| (model.events.newest_first().any(fits), model.events.missed()));
         match (any, missed) {
             (false, 0) => "Nothing yet: every circuit is as it started.".into(),
             (_, 0) => String::new(),

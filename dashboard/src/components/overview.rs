@@ -50,7 +50,12 @@ pub(crate) fn Overview(page: Page) -> AnyView {
         .set("aria-label", "All pools")
         .with(system(summary))
         .with(el("div", "tools").with(search))
-        .with(table("pools", "Pools".into(), el("tr", "").all(heads), [sheet("tbody", "rows", rows).set("role", "rowgroup")]))
+        .with(table(
+            "pools",
+            "Pools".into(),
+            el("tr", "").all(heads),
+            [sheet("tbody", "rows", rows).set("role", "rowgroup")],
+        ))
         .and(when(empty, hint))
         .with(el("div", "detail").with(alert_list(summary)).and(EventList(page, None)))
         .view()
@@ -82,7 +87,8 @@ fn system(summary: Memo<Summary>) -> El {
 /// What fires, of all pools; each with the query for Prometheus.
 fn alert_list(summary: Memo<Summary>) -> El {
     let rows = move || {
-        let lines = summary.with(|summary| summary.alerts().into_iter().map(|(pool, alert)| alert.line(pool)).collect());
+        let lines =
+            summary.with(|summary| summary.alerts().into_iter().map(|(pool, alert)| alert.line(pool)).collect());
         (alerts::FORM.to_owned(), lines)
     };
     let copy = move |event: web_sys::Event| {
@@ -91,7 +97,9 @@ fn alert_list(summary: Memo<Summary>) -> El {
         }
     };
     let list = sheet("ul", "alerts", rows).test("alerts").set("aria-live", "polite").on("click", copy);
-    let quiet = move || if summary.with(|summary| summary.system.alerts == 0) { "Nothing fires.".into() } else { String::new() };
+    let quiet = move || {
+        if summary.with(|summary| summary.system.alerts == 0) { "Nothing fires.".into() } else { String::new() }
+    };
     el("section", "panel")
         .set("aria-label", "Alerts")
         .with(el("h3", "").text("Alerts"))

@@ -5,6 +5,7 @@
 //! measure each other.
 
 mod access;
+mod changes;
 mod chart;
 mod faults;
 mod figures;

@@ -75,7 +75,7 @@ const POOLS: &str = r#"
     return [...document.querySelectorAll('[data-testid="pool-row"]')].map(row => ({
         pool: row.dataset.pool, alerts: Number(row.dataset.alerts), states: text(row, "strip"), score: text(row, "score"),
         rate: text(row, "rate"), failure: text(row, "failure"), p99: text(row, "p99"), spare: text(row, "spare"),
-        marks: row.querySelectorAll('[data-testid="strip"] svg path').length,
+        marks: row.querySelectorAll('[data-testid="strip"] svg path:not([d=""])').length,
     }));"#;
 
 /// What fires.

@@ -31,13 +31,18 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts everything, with these changes to the pool, and opens the page.
     pub(crate) async fn start(pool: Value) -> Result<Self> {
+        Self::with(pool, |config| config).await
+    }
+
+    /// The same, with these changes to the rest.
+    pub(crate) async fn with(pool: Value, change: impl FnOnce(EnvoyConfig) -> EnvoyConfig) -> Result<Self> {
         let mut upstreams = Vec::new();
         for (number, seed) in (1..=ENDPOINTS).zip(1..) {
             upstreams.push(Upstream::start(&format!("order-{number}"), Latency::Fixed(LATENCY), seed).await?);
         }
         let addresses: Vec<SocketAddr> = upstreams.iter().map(Upstream::address).collect();
         let config = EnvoyConfig::from_repo()?.endpoints(&addresses).pool(json!({"circuit": {"open_for": "2s"}}));
-        let config = config.pool(pool);
+        let config = change(config.pool(pool));
         let envoy = Envoy::start(&config, 2).await?;
         let load = Some(Load::new(envoy.public(), RATE, LONGEST).start()?);
         let browser = Browser::start().await?;

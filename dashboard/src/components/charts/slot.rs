@@ -187,10 +187,13 @@ fn fill(canvas: &HtmlCanvasElement, chart: &Chart, height: f64) {
         canvas.set_height(size.1);
         context.set_line_join("round");
     }
+    // plotters leaves the context as the last shape needed it.
+    context.save();
     if let Some(mut backend) = CanvasBackend::with_canvas_object(canvas.clone()) {
         // A canvas refuses nothing that was drawn natively in tests; what it refused would be missing, no more.
         paint(&mut backend, &chart.shapes(width, height), Fine::canvas(scale));
     }
+    context.restore();
 }
 
 /// Where on the canvas an event of the pointer is.

@@ -20,7 +20,7 @@ mod top;
 mod why;
 
 pub(crate) use banner::Banner;
-pub(crate) use help::Help;
+pub(crate) use help::{CLOSE, Help};
 pub(crate) use overview::Overview;
 pub(crate) use pool::PoolPage;
 pub(crate) use top::Top;

@@ -6,6 +6,7 @@ use web_sys::{Event, KeyboardEvent};
 
 use crate::app::Page;
 use crate::browser;
+use crate::components::CLOSE;
 use crate::route::{Place, Route};
 
 /// What the help says: keys and what they do.
@@ -33,6 +34,12 @@ pub(crate) fn pressed(page: Page, event: &Event) {
         focused.as_ref().is_some_and(|element| ["INPUT", "SELECT", "TEXTAREA"].contains(&element.tag_name().as_str()));
     if key == "Escape" {
         escape(page, typing);
+        return;
+    }
+    if key == "Tab" && page.help.get_untracked() {
+        // Nothing else that is to be seen takes the focus.
+        browser::focus(CLOSE);
+        event.prevent_default();
         return;
     }
     if typing {

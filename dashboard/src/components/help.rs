@@ -1,6 +1,7 @@
 //! The help: keys, and what the states mean, with their marks.
 
 use leptos::prelude::*;
+use web_sys::HtmlElement;
 
 use super::mark::state_mark;
 use super::parts::{el, when};
@@ -9,12 +10,21 @@ use crate::browser;
 use crate::keys::KEYS;
 use crate::state::State;
 
+/// What closes it: the only thing in it that takes the focus.
+pub(crate) const CLOSE: &str = ".help button";
+
 pub(crate) fn Help(page: Page) -> AnyView {
-    // Who opens it goes on reading in it.
-    Effect::new(move |_| {
+    // Who opens it goes on reading in it, and who closes it where they were.
+    Effect::new(move |before: Option<Option<HtmlElement>>| {
         if page.help.get() {
-            browser::focus(".help button");
+            let focused = browser::focused();
+            browser::focus(CLOSE);
+            return focused;
         }
+        if let Some(before) = before.flatten() {
+            let _ = before.focus();
+        }
+        None
     });
     when(move || page.help.get(), move || dialog(page))
 }

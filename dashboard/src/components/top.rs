@@ -31,15 +31,9 @@ pub(crate) fn Top(page: Page) -> AnyView {
 }
 
 fn pages(page: Page) -> El {
-    let link = |place, name: &'static str, here: fn(Place) -> bool| {
-        let current = move || if page.route.with(|route| here(route.place)) { "page" } else { "false" };
-        el("a", "").set("href", Route::to(place).link()).bind("aria-current", move || current().into()).text(name)
-    };
-    el("nav", "").set("aria-label", "Pages").with(link(Place::Pools, "Pools", |place| place != Place::Lab)).with(link(
-        Place::Lab,
-        "Lab",
-        |place| place == Place::Lab,
-    ))
+    let current = move || if page.route.with(|route| route.place) == Place::Pools { "page" } else { "true" };
+    let pools = el("a", "").set("href", Route::to(Place::Pools).link()).bind("aria-current", move || current().into());
+    el("nav", "").set("aria-label", "Pages").with(pools.text("Pools"))
 }
 
 fn live(page: Page) -> El {

@@ -9,6 +9,7 @@ mod changes;
 mod chart;
 mod faults;
 mod figures;
+mod keyboard;
 mod layout;
 mod overview;
 mod page;

@@ -21,6 +21,15 @@ pub struct Table<'a> {
     pub points: Vec<Point>,
 }
 
+/// Whether all of what a half minute has recorded lies in its seconds from one time to another: then it has nothing to say
+/// of the time before them, as when a proxy has started in its midst.
+fn is_told_by_seconds(past: &PoolPast, slot: usize, from_ms: u64, to_ms: u64) -> bool {
+    let span_ms = |ring, slot| past.pool.value(ring, Column::Span, slot);
+    let seconds_ms: f32 = past.points(0, from_ms, to_ms).map(|(_, slot)| span_ms(0, slot)).sum();
+    // A second may have been told of in part.
+    span_ms(1, slot) <= seconds_ms + RINGS[0].period_ms as f32
+}
+
 impl<'a> Table<'a> {
     pub(super) fn new(past: &'a PoolPast, from_ms: u64, to_ms: u64) -> Table<'a> {
         let [seconds, halves] = RINGS.map(|ring| ring.period_ms);
@@ -39,7 +48,11 @@ impl<'a> Table<'a> {
         ] {
             for (number, slot) in past.points(ring, begin_ms, end_ms) {
                 let begin_ms = number * period_ms;
-                let end_ms = (begin_ms + period_ms).min(if ring == 1 { change_ms } else { u64::MAX });
+                let whole_ms = begin_ms + period_ms;
+                let end_ms = whole_ms.min(if ring == 1 { change_ms } else { u64::MAX });
+                if end_ms < whole_ms && is_told_by_seconds(past, slot, change_ms, whole_ms) {
+                    continue;
+                }
                 points.push(Point { begin_ms, end_ms, ring, slot });
             }
         }

@@ -1,5 +1,5 @@
-//! Takes pictures of the dashboard while something is wrong: the overview, a pool, why an endpoint is out, the lab; by
-//! day and by night, on a desktop and on a phone. `cargo xtask screenshots` builds everything and starts this.
+//! Takes pictures of the dashboard while something is wrong: the overview, a pool, why an endpoint is out; by day
+//! and by night, on a desktop and on a phone. `cargo xtask screenshots` builds everything and starts this.
 //!
 //! The same story each time: six pools under load in a real Envoy, all well for a while, then one endpoint fails, one is
 //! slow, one refuses connections. Latencies, arrivals and the story are from seeds; times of day and counts differ.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 /// A desktop and a phone: name, width, height in CSS pixels.
 const SIZES: [(u32, u32); 2] = [(1440, 900), (390, 844)];
 const SCHEMES: [&str; 2] = ["light", "dark"];
-/// A page on a busy machine, with a run of the simulator in it.
+/// A page on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Rates are known after two polls, and a chart is drawn anew for a window of another size.
 const SETTLING: Duration = Duration::from_millis(2_500);
@@ -23,28 +23,19 @@ pub(super) struct Scene {
     path: &'static str,
     /// Elements that have to be on it.
     complete: &'static [&'static str],
-    /// An element to press first, if the page has it, and what that leads to.
-    press: Option<(&'static str, &'static str)>,
 }
 
 const LIVE: &str = r#"[data-testid="freshness"][data-state="live"]"#;
 const EJECTED: &str = r#"[data-endpoint="orders-5"][data-status="unhealthy"]"#;
 
-pub(super) const SCENES: [Scene; 4] = [
+pub(super) const SCENES: [Scene; 3] = [
     Scene {
         name: "overview",
         path: "#/",
         complete: &[LIVE, r#"[data-testid="pool-row"], [data-testid="endpoint-row"]"#],
-        press: None,
     },
-    Scene { name: "pool", path: "#/pool/orders", complete: &[LIVE, EJECTED], press: None },
-    Scene { name: "why", path: "#/pool/orders?endpoint=orders-5", complete: &[LIVE, EJECTED], press: None },
-    Scene {
-        name: "lab",
-        path: "#/lab",
-        complete: &[LIVE],
-        press: Some((r#"[data-testid="lab-run"]"#, r#"[data-testid="lab-result"]"#)),
-    },
+    Scene { name: "pool", path: "#/pool/orders?window=120", complete: &[LIVE, EJECTED] },
+    Scene { name: "why", path: "#/pool/orders?window=120&endpoint=orders-5", complete: &[LIVE, EJECTED] },
 ];
 
 impl Scene {
@@ -59,19 +50,16 @@ impl Scene {
         for element in self.complete {
             wait_for(browser, element).await.with_context(|| self.name)?;
         }
-        if let Some((button, outcome)) = self.press {
-            let press =
-                "document.querySelector(arguments[0])?.click(); return document.querySelector(arguments[0]) !== null;";
-            if browser.run::<bool>(press, vec![json!(button)]).await? {
-                wait_for(browser, outcome).await.with_context(|| self.name)?;
-            }
-        }
         for scheme in SCHEMES {
             browser.colour_scheme(scheme).await?;
             for (width, height) in SIZES {
                 browser.viewport(width, height).await?;
                 sleep(SETTLING).await;
                 wait_for(browser, LIVE).await.with_context(|| self.name)?;
+                // Charts are drawn once they are on the screen.
+                let whole: u32 = browser.run("return document.documentElement.scrollHeight;", vec![]).await?;
+                browser.viewport(width, whole.max(height)).await?;
+                sleep(SETTLING).await;
                 let picture = browser.full_page().await?;
                 let file = folder.join(format!("{}-{scheme}-{width}.png", self.name));
                 std::fs::write(&file, &picture).with_context(|| file.display().to_string())?;

@@ -43,6 +43,8 @@ pub(crate) struct Page {
     pub(crate) route: RwSignal<Route>,
     /// The help is open.
     pub(crate) help: RwSignal<bool>,
+    /// The first figures are on the screen: what stands below them can be made.
+    pub(crate) settled: RwSignal<bool>,
     /// Told when the screen shows another part of the page.
     pub(crate) scrolled: RwSignal<()>,
 }
@@ -79,6 +81,7 @@ impl Page {
             theme,
             route: RwSignal::new(Route::parse(&browser::hash())),
             help: RwSignal::new(false),
+            settled: RwSignal::new(false),
             scrolled: RwSignal::new(()),
         }
     }

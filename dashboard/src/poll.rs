@@ -80,6 +80,8 @@ async fn ask(page: Page, pool: Option<&str>) {
     page.model.update_untracked(|model| model.receive(answer, now_ms()));
     if first {
         show(page).await;
+        // After the frame that this leads to.
+        request_animation_frame(move || set_timeout(move || page.settled.set(true), Duration::ZERO));
     }
     // Over a slow line the figures do not wait for the rest.
     let alone = set_timeout_with_handle(move || bring(page), TOGETHER);

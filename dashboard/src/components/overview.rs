@@ -43,6 +43,7 @@ pub(crate) fn Overview(page: Page) -> AnyView {
                     Look at the picker's configuration and Envoy's log.";
         el("p", "hint").text(text).view()
     };
+    let detail = move || el("div", "detail").with(alert_list(summary)).and(EventList(page, None)).view();
     let search = search(page, "pool  ( / )", "Search pools");
     let heads = COLUMNS.map(|(class, name, title)| head(class, title).text(name));
     el("section", "overview")
@@ -57,7 +58,7 @@ pub(crate) fn Overview(page: Page) -> AnyView {
             [sheet("tbody", "rows", rows).set("role", "rowgroup")],
         ))
         .and(when(empty, hint))
-        .with(el("div", "detail").with(alert_list(summary)).and(EventList(page, None)))
+        .and(when(move || page.settled.get(), detail))
         .view()
 }
 

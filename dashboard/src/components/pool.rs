@@ -30,10 +30,14 @@ fn pool(page: Page, name: String) -> AnyView {
     let card = move || chosen().is_empty().then(Vec::new).unwrap_or_else(|| vec![(0, chosen())]);
     let body = move || {
         let name = own.get_value();
+        let detail = move || {
+            let name = own.get_value();
+            el("div", "detail").and(ChartPanel(page, name.clone())).and(EventList(page, Some(name))).view()
+        };
         el("div", "body")
-            .and(EndpointTable(page, name.clone()))
+            .and(EndpointTable(page, name))
             .and(list(card, move |_, id| WhyCard(page, own.get_value(), id)))
-            .with(el("div", "detail").and(ChartPanel(page, name.clone())).and(EventList(page, Some(name))))
+            .and(when(move || page.settled.get(), detail))
             .view()
     };
     let missing = move || {

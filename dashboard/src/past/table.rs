@@ -21,13 +21,12 @@ pub struct Table<'a> {
     pub points: Vec<Point>,
 }
 
-/// Whether all of what a half minute has recorded lies in its seconds from one time to another: then it has nothing to say
-/// of the time before them, as when a proxy has started in its midst.
-fn is_told_by_seconds(past: &PoolPast, slot: usize, from_ms: u64, to_ms: u64) -> bool {
+/// How much of what a half minute has recorded lies before its seconds, which go from one time to another. A proxy that has
+/// started in its midst has recorded hardly more than those tell.
+fn before_seconds_ms(past: &PoolPast, slot: usize, from_ms: u64, to_ms: u64) -> u64 {
     let span_ms = |ring, slot| past.pool.value(ring, Column::Span, slot);
     let seconds_ms: f32 = past.points(0, from_ms, to_ms).map(|(_, slot)| span_ms(0, slot)).sum();
-    // A second may have been told of in part.
-    span_ms(1, slot) <= seconds_ms + RINGS[0].period_ms as f32
+    (span_ms(1, slot) - seconds_ms) as u64
 }
 
 impl<'a> Table<'a> {
@@ -47,11 +46,16 @@ impl<'a> Table<'a> {
             (0, seconds, from_ms.saturating_sub(seconds - 1).max(change_ms), to_ms),
         ] {
             for (number, slot) in past.points(ring, begin_ms, end_ms) {
-                let begin_ms = number * period_ms;
+                let mut begin_ms = number * period_ms;
                 let whole_ms = begin_ms + period_ms;
                 let end_ms = whole_ms.min(if ring == 1 { change_ms } else { u64::MAX });
-                if end_ms < whole_ms && is_told_by_seconds(past, slot, change_ms, whole_ms) {
-                    continue;
+                if end_ms < whole_ms {
+                    let left_ms = before_seconds_ms(past, slot, change_ms, whole_ms);
+                    begin_ms = begin_ms.max(end_ms.saturating_sub(left_ms));
+                    // Of less than a second nobody knows whether it is a rounding.
+                    if end_ms - begin_ms < seconds {
+                        continue;
+                    }
                 }
                 points.push(Point { begin_ms, end_ms, ring, slot });
             }

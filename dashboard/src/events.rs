@@ -10,7 +10,7 @@ use plimsoll_snapshot::{Event, Events};
 use crate::sheet::Line;
 use crate::{format, mark, reason, why};
 
-/// An event in a list, for [`line`].
+/// An event in a list, for [`line()`].
 pub const FORM: &str = concat!(
     r#"<li data-testid="event" data-s="data-seq aria-current data-to title"><time data-s=".">-</time>"#,
     r#"<span class="mark" aria-hidden="true" data-s="<"></span><div><button class="id" data-s="title .">-</button> "#,

@@ -42,7 +42,7 @@ pub(crate) fn pressed(page: Page, event: &Event) {
         event.prevent_default();
         return;
     }
-    if typing {
+    if typing || page.help.get_untracked() && key != "?" {
         return;
     }
     match key.as_str() {

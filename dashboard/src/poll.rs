@@ -40,9 +40,14 @@ pub(crate) fn now_ms() -> u64 {
 
 /// Polls for as long as the page lives.
 pub(crate) async fn run(page: Page) {
+    let mut shown = None;
     loop {
         let asked_ms = now_ms();
         let asked = (page.pool_name(), untrack(|| page.by_worker()));
+        if asked.0 != shown {
+            page.past_ms.set_value(0);
+            shown.clone_from(&asked.0);
+        }
         ask(page, asked.0.as_deref()).await;
         // A page that shows something else than it has asked about does not wait.
         while (page.pool_name(), untrack(|| page.by_worker())) == asked {
@@ -111,9 +116,10 @@ async fn ask(page: Page, pool: Option<&str>) {
 /// Whether somebody looks at the charts, or the small lines in the table are due.
 fn is_past_wanted(page: Page, pool: &str) -> bool {
     let now_ms = now_ms();
-    let known = page.past.with_untracked(|past| past.begin_ms(pool).is_some());
+    let proxy_ms = page.model.with_untracked(|model| model.proxy_now(now_ms));
+    let loading = page.past.with_untracked(|past| past.is_loading(pool, proxy_ms));
     let (seen_ms, asked_ms) = (page.charts_ms.get_value(), page.past_ms.get_value());
-    let wanted = !known || seen_ms + 3 * VISIBLE_MS > now_ms || asked_ms + UNSEEN_MS <= now_ms;
+    let wanted = loading || seen_ms + 3 * VISIBLE_MS > now_ms || asked_ms + UNSEEN_MS <= now_ms;
     if wanted {
         page.past_ms.set_value(now_ms);
     }
@@ -127,8 +133,7 @@ fn bring(page: Page) {
     page.proxy_now.set(now_on_page(page));
 }
 
-/// The same, and tells whoever traces the page how long it took until all that follows
-/// from it was done.
+/// The same, and tells whoever traces the page how long it took until all that follows from it was done.
 async fn show(page: Page) {
     let clock = window().performance();
     if let Some(clock) = &clock {

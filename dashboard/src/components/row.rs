@@ -60,6 +60,8 @@ pub(super) fn rows(page: Page, pool: StoredValue<String>, lines: Lines, endpoint
         let rate = past.map_or(0.0, |past| past.recent_rate());
         let weight = pool.endpoints.iter().map(|endpoint| endpoint.effective_weight).sum();
         let there = endpoints.iter().filter_map(|(place, id)| Some((*place, id, pool.endpoints.get(*place)?)));
+        // Between an answer and what is made of it, places may be those of the answer before.
+        let there = there.filter(|(_, id, endpoint)| endpoint.id == **id);
         let line = |(place, id, endpoint): (usize, &String, _)| {
             let row = EndpointRow::of(endpoint, past, rate, weight, now_ms);
             row.line(id, place, open == *id, theme, lines.of(page, &pool.name, id))

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, HtmlTemplateElement, Node};
+use web_sys::{Element, Event, FocusOptions, HtmlTemplateElement, Node};
 
 use super::parts::{El, el};
 use crate::browser;
@@ -81,6 +81,8 @@ impl Filled {
         for row in known.into_iter().flatten() {
             row.element.remove();
         }
+        // A row that is moved loses the keyboard.
+        let focused = browser::focused().filter(|element| body.contains(Some(element)));
         let mut next = body.first_element_child();
         for row in &self.rows {
             if next.as_ref().is_some_and(|next| next.is_same_node(Some(&row.element))) {
@@ -88,6 +90,11 @@ impl Filled {
             } else {
                 let _ = body.insert_before(&row.element, next.as_deref());
             }
+        }
+        if let Some(focused) = focused.filter(|focused| browser::focused().as_ref() != Some(focused)) {
+            let stay = FocusOptions::new();
+            stay.set_prevent_scroll(true);
+            let _ = focused.focus_with_options(&stay);
         }
     }
 }

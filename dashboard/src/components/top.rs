@@ -31,7 +31,7 @@ pub(crate) fn Top(page: Page) -> AnyView {
 }
 
 fn pages(page: Page) -> El {
-    let current = move || if page.route.with(|route| route.place) == Place::Pools { "page" } else { "true" };
+    let current = move || if page.pool_name().is_none() { "page" } else { "true" };
     let pools = el("a", "").set("href", Route::to(Place::Pools).link()).bind("aria-current", move || current().into());
     el("nav", "").set("aria-label", "Pages").with(pools.text("Pools"))
 }

@@ -25,7 +25,8 @@ pub struct Table<'a> {
 /// started in its midst has recorded hardly more than those tell.
 fn before_seconds_ms(past: &PoolPast, slot: usize, from_ms: u64, to_ms: u64) -> u64 {
     let span_ms = |ring, slot| past.pool.value(ring, Column::Span, slot);
-    let seconds_ms: f32 = past.points(0, from_ms, to_ms).map(|(_, slot)| span_ms(0, slot)).sum();
+    let seconds = past.points(0, from_ms, to_ms).map(|(_, slot)| span_ms(0, slot));
+    let seconds_ms: f32 = seconds.filter(|span_ms| span_ms.is_finite()).sum();
     (span_ms(1, slot) - seconds_ms) as u64
 }
 
@@ -50,10 +51,10 @@ impl<'a> Table<'a> {
                 let whole_ms = begin_ms + period_ms;
                 let end_ms = whole_ms.min(if ring == 1 { change_ms } else { u64::MAX });
                 if end_ms < whole_ms {
-                    let left_ms = before_seconds_ms(past, slot, change_ms, whole_ms);
-                    begin_ms = begin_ms.max(end_ms.saturating_sub(left_ms));
-                    // Of less than a second nobody knows whether it is a rounding.
-                    if end_ms - begin_ms < seconds {
+                    // To a tick more or less, as long as spans are.
+                    let left_ms = before_seconds_ms(past, slot, change_ms, whole_ms) + seconds / 2;
+                    begin_ms = begin_ms.max(end_ms.saturating_sub(left_ms) / seconds * seconds + seconds);
+                    if begin_ms >= end_ms {
                         continue;
                     }
                 }

@@ -120,7 +120,7 @@ fn a_short_time_is_read_in_seconds_and_a_long_one_in_half_minutes_up_to_the_last
     let past = past_of(&[Recorded { first: 75, ..Recorded::seconds(90) }, halves(0, 3)]);
     assert_eq!(points(&past, 0, 90)[..4], [(0, 30), (30, 30), (60, 15), (75, 1)]);
     // What it has recorded adjoins the seconds, if it has recorded more than those.
-    for (span_ms, first) in [(15_800, (75, 1)), (19_000, (71, 4))] {
+    for (span_ms, first) in [(15_400, (75, 1)), (15_950, (74, 1)), (19_050, (71, 4)), (29_900, (60, 15))] {
         let mut past = past_of(&[Recorded { first: 75, ..Recorded::seconds(90) }]);
         let told = halves(2, 3).answer().replace("\"span_ms\":[30000]", &format!("\"span_ms\":[{span_ms}]"));
         past.merge(&told).expect("as the proxy tells it");

@@ -2,7 +2,7 @@
 
 use crate::page::Row;
 use crate::stage::{SOON, Stage};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use plimsoll_host_tests::bed::browser::{Key, until};
 use plimsoll_host_tests::bed::{Behaviour, Browser};
 use serde::Deserialize;
@@ -40,7 +40,7 @@ async fn stops(browser: &Browser) -> Result<Vec<Stop>> {
             None => return Ok(stops),
         }
     }
-    Ok(stops)
+    bail!("after {MOST_TABS} times Tab the page has no end: {stops:#?}")
 }
 
 /// Tab leads to everything of this, in this order, and each is seen.
@@ -62,7 +62,7 @@ async fn tab_to(browser: &Browser, name: &str) -> Result<()> {
             return Ok(());
         }
     }
-    Err(anyhow::anyhow!("{MOST_TABS} times Tab did not lead to {name}"))
+    bail!("{MOST_TABS} times Tab did not lead to {name}")
 }
 
 #[tokio::test]
@@ -145,6 +145,8 @@ async fn the_help_keeps_the_keyboard_and_gives_it_back() -> Result<()> {
     until("the focus in the help", SOON, inside, |inside| *inside).await?;
     browser.press(Key::Tab).await?;
     ensure!(inside().await?, "Tab leads out of the help to what it covers");
+    browser.strike('j').await?;
+    ensure!(inside().await?, "j leads out of the help to what it covers");
     browser.press(Key::Escape).await?;
     let focus = async || browser.run::<Option<Stop>>(FOCUS, vec![]).await;
     let back = until("the focus where it was", SOON, focus, |stop| {
@@ -152,5 +154,22 @@ async fn the_help_keeps_the_keyboard_and_gives_it_back() -> Result<()> {
     })
     .await?;
     ensure!(back.context("no focus")?.seen, "the focus is back and nobody sees it");
+    stage.finish().await
+}
+
+#[tokio::test]
+async fn a_row_that_changes_its_place_keeps_the_keyboard() -> Result<()> {
+    let stage = Stage::start(json!({})).await?;
+    let focus = async || stage.browser.run::<Option<Stop>>(FOCUS, vec![]).await;
+    // Neither the first nor the last: rows are put before those that stay.
+    let name = "order-3";
+    for (sort, first) in [("-name", "order-4"), ("name", "order-1")] {
+        tab_to(&stage.browser, name).await?;
+        stage.browser.run::<()>("location.hash = `#/?sort=${arguments[0]}`;", vec![json!(sort)]).await?;
+        let order = async || Ok(stage.rows().await?.swap_remove(0));
+        until("the other order", SOON, order, |row: &Row| row.endpoint == first).await?;
+        let stop = focus().await?.context("nothing has the keyboard")?;
+        assert!(stop.name.starts_with(name), "the keyboard went from {name} to {stop:?}");
+    }
     stage.finish().await
 }

@@ -38,6 +38,8 @@ pub(crate) const BANNER: &str = r#"
 
 const CHART: &str = r#"
     const canvas = document.querySelector(`canvas[data-place="${arguments[0]}"]`);
+    // It comes after the first figures.
+    if (canvas === null) return { width: 0, height: 0, ink: 0, hash: 0, colours: 0, words: "", kind: "", reading: "" };
     // What is not on the screen is not drawn.
     canvas.scrollIntoView({ block: "center" });
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;

@@ -17,8 +17,6 @@ const FINEST: f64 = 2.0;
 const HEIGHT: f64 = 190.0;
 /// An event this near to the pointer is meant, pixels.
 const NEAR: f64 = 8.0;
-/// What a chart off the screen says is at most this old.
-const UNSEEN_MS: u64 = 10_000;
 /// A pointer that moves less than this between down and up has clicked, pixels.
 const CLICK: f64 = 5.0;
 
@@ -58,11 +56,12 @@ pub(super) fn slot(charts: Charts, place: usize, kinds: &'static [Kind]) -> El {
         pressed: StoredValue::new(None),
     };
     let text = RwSignal::new(String::new());
+    Effect::new(move |_| text.set(look_again(slot)));
+    // It may come onto the screen because the reader scrolls, or because what is above it gets shorter.
     Effect::new(move |_| {
         charts.page.scrolled.track();
-        if let Some(words) = look_again(slot) {
-            text.set(words);
-        }
+        charts.page.proxy_now.track();
+        draw_soon(slot);
     });
     let canvas = el("canvas", "")
         .test("chart")
@@ -102,12 +101,9 @@ fn head(slot: Slot, kinds: &'static [Kind], key: &'static str) -> El {
     };
     let save = move |label: &'static str, what: fn(&Chart) -> (&'static str, String)| {
         el("button", "copy").set("aria-label", format!("Save chart as {label}")).text(label).on("click", move |_| {
-            slot.drawn.with_value(|chart| {
-                if let Some(chart) = chart {
-                    let (mime, text) = what(chart);
-                    browser::save(&format!("{}.{}", chart.file_name(), label.to_ascii_lowercase()), mime, &text);
-                }
-            });
+            let chart = untrack(|| chart(slot));
+            let (mime, text) = what(&chart);
+            browser::save(&format!("{}.{}", chart.file_name(), label.to_ascii_lowercase()), mime, &text);
         })
     };
     el("figcaption", "")
@@ -121,24 +117,28 @@ fn canvas_of(slot: Slot) -> Option<HtmlCanvasElement> {
     browser::find(&format!("canvas[data-place='{}']", slot.place))?.dyn_into().ok()
 }
 
-/// Works out what the chart shows, has it drawn with the next frame, and says it in words. Off the screen that is done
-/// seldom: only for those who listen.
-fn look_again(slot: Slot) -> Option<String> {
-    let page = slot.charts.page;
-    let (kind, window, now_ms) = (slot.kind.get(), slot.charts.window.get(), page.proxy_now.get());
-    page.past.track();
-    draw_soon(slot);
-    let is_recent = |chart: &Chart| chart.kind == kind && chart.look.live && chart.look.to_ms + UNSEEN_MS > now_ms;
-    if !slot.seen.get() && window.is_live() && slot.drawn.with_value(|chart| chart.as_ref().is_some_and(is_recent)) {
-        return None;
-    }
-    let order = slot.charts.order();
-    let look = slot.charts.look(&order);
-    let past = page.past;
-    let chart = past.with(|past| slot.charts.pool.with_value(|pool| Chart::new(kind, past, pool, &order, look)));
+/// Works out what the chart shows, has it drawn with the next frame, and says it in words. Off the screen that follows the
+/// past only, which is asked for seldom then.
+fn look_again(slot: Slot) -> String {
+    let chart = if slot.seen.get() {
+        chart(slot)
+    } else {
+        let _ = (slot.kind.get(), slot.charts.window.get());
+        slot.charts.page.past.track();
+        untrack(|| chart(slot))
+    };
     let words = chart.words();
     slot.drawn.set_value(Some(chart));
-    Some(words)
+    draw_soon(slot);
+    words
+}
+
+/// The chart as it should be now.
+fn chart(slot: Slot) -> Chart {
+    let order = slot.charts.order();
+    let (kind, look) = (slot.kind.get(), slot.charts.look(&order));
+    let past = slot.charts.page.past;
+    past.with(|past| slot.charts.pool.with_value(|pool| Chart::new(kind, past, pool, &order, look)))
 }
 
 /// Before the frame the browser would lay out the page for us, and once more for what is changed after us.
@@ -153,9 +153,10 @@ fn draw_soon(slot: Slot) {
 
 /// Draws, if it is on the screen and was before: what comes onto it is worked out first.
 fn draw(slot: Slot) {
-    let Some(canvas) = canvas_of(slot) else { return };
+    // The page may have been left before the frame came.
+    let (Some(before), Some(canvas)) = (slot.seen.try_get_untracked(), canvas_of(slot)) else { return };
     let seen = browser::is_on_screen(&canvas);
-    if slot.seen.get_untracked() != seen {
+    if before != seen {
         slot.seen.set(seen);
     }
     slot.drawn.with_value(|chart| {

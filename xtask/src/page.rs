@@ -83,8 +83,8 @@ mod tests {
     fn other_links_and_text_stay() {
         let source = "a<link rel=\"icon\" href=\"data:,\">b<link data-trunk rel=\"rust\">c";
         let page = for_dist(source).expect("a page");
-        assert!(page.starts_with("a<link rel=\"icon\" href=\"data:,\">b<script"));
-        assert!(page.ends_with("</script>c"));
+        assert!(page.starts_with("a<link rel=\"icon\" href=\"data:,\">b<link rel=\"modulepreload\""));
+        assert!(page.contains("rel=\"preload\" href=\"/dashboard_bg.wasm\"") && page.ends_with("</script>c"));
     }
 
     #[test]

@@ -1,21 +1,14 @@
 //! The charts are drawn, move, can be read and used without a mouse, and show what was before the page was opened.
 
+use crate::keyboard::tab_to;
 use crate::page::Chart;
 use crate::stage::{ENDPOINTS, SOON, Stage};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use plimsoll_host_tests::bed::Behaviour;
 use plimsoll_host_tests::bed::browser::{Key, until};
 use serde_json::json;
 use std::time::Duration;
 
-/// What has the keyboard: its hook, else the hook of the row around it.
-const FOCUS: &str = r#"
-    const focus = document.activeElement;
-    const place = focus?.dataset.place === undefined ? "" : `-${focus.dataset.place}`;
-    return focus?.dataset.testid === undefined
-        ? focus?.closest('[data-testid="endpoint-row"]')?.dataset.endpoint ?? null : focus.dataset.testid + place;"#;
-/// More than there are places on the page that take the focus.
-const MOST_TABS: usize = 90;
 /// Places of the charts, and those that have lines as soon as there is traffic.
 const CHARTS: usize = 6;
 const TRAFFIC: usize = 0;
@@ -48,7 +41,7 @@ async fn the_keyboard_reaches_rows_choices_and_values() -> Result<()> {
     let stage = Stage::start(json!({})).await?;
     let look = async || stage.chart(LATENCY).await;
 
-    tab_to(&stage, "chart-metric").await?;
+    tab_to(&stage.browser, "chart-metric").await?;
     let before = stage.chart(LATENCY).await?;
     stage.browser.press(Key::Down).await?;
     let after = until("another choice", SOON, look, |chart| chart.kind != before.kind).await?;
@@ -58,14 +51,14 @@ async fn the_keyboard_reaches_rows_choices_and_values() -> Result<()> {
     until("the first choice again", SOON, look, |chart| chart.kind == before.kind).await?;
     assert_ne!(after.kind, before.kind);
 
-    tab_to(&stage, "chart-1").await?;
+    tab_to(&stage.browser, "chart-1").await?;
     stage.browser.press(Key::End).await?;
     let read = until("values at the cursor", SOON, look, |chart| chart.reading.contains(" ms")).await?;
     for percentile in ["p50", "p90", "p99"] {
         assert!(read.reading.contains(percentile), "no {percentile} in {:?}", read.reading);
     }
 
-    tab_to(&stage, "order-3").await?;
+    tab_to(&stage.browser, "order-3").await?;
     stage.browser.press(Key::Enter).await?;
     let card = until("the card of order-3", SOON, async || stage.why().await, Option::is_some).await?;
     assert_eq!(card.map(|card| card.endpoint).as_deref(), Some("order-3"));
@@ -160,18 +153,4 @@ async fn charts_are_saved_as_drawing_and_as_values() -> Result<()> {
     assert!(drawing.1.contains("<svg") && drawing.1.contains("order-1"), "{}", drawing.1);
     assert!(values.0.ends_with(".csv") && values.1.contains("order-4"), "{values:?}");
     stage.finish().await
-}
-
-/// Presses Tab until this has the focus.
-async fn tab_to(stage: &Stage, hook: &str) -> Result<()> {
-    let mut seen = Vec::new();
-    for _ in 0..MOST_TABS {
-        stage.browser.press(Key::Tab).await?;
-        let focus: Option<String> = stage.browser.run(FOCUS, vec![]).await?;
-        if focus.as_deref() == Some(hook) {
-            return Ok(());
-        }
-        seen.push(focus);
-    }
-    bail!("{MOST_TABS} times Tab did not lead to {hook}, but to {seen:?}")
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 /// More than there are places on a page that take the focus.
 const MOST_TABS: usize = 120;
 
-/// What has the keyboard: a name for it, and whether it looks so.
+/// What has the keyboard: a name for it, its hook, and whether it looks so.
 const FOCUS: &str = r#"
     const focus = document.activeElement;
     if (focus === null || focus === document.body) return null;
@@ -19,12 +19,15 @@ const FOCUS: &str = r#"
     const of = row === null ? "" : ` of ${Object.values(row.dataset).join(" ")}`;
     const label = focus.getAttribute("aria-label") ?? focus.dataset.testid ?? focus.textContent.trim();
     const style = getComputedStyle(focus);
-    return { name: label + of, seen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 };"#;
+    const place = focus.dataset.place === undefined ? "" : `-${focus.dataset.place}`;
+    const hook = focus.dataset.testid === undefined ? null : focus.dataset.testid + place;
+    return { name: label + of, hook, seen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 };"#;
 
 /// A place that takes the focus.
 #[derive(Clone, Debug, Deserialize)]
 struct Stop {
     name: String,
+    hook: Option<String>,
     seen: bool,
 }
 
@@ -53,16 +56,18 @@ fn lead(stops: &[Stop], wanted: &[&str]) {
     }
 }
 
-/// Presses Tab until this has the focus.
-async fn tab_to(browser: &Browser, name: &str) -> Result<()> {
+/// Presses Tab until this has the focus: the beginning of a name, or a hook.
+pub(crate) async fn tab_to(browser: &Browser, what: &str) -> Result<()> {
+    let mut seen = Vec::new();
     for _ in 0..MOST_TABS {
         browser.press(Key::Tab).await?;
         let stop: Option<Stop> = browser.run(FOCUS, vec![]).await?;
-        if stop.is_some_and(|stop| stop.name.starts_with(name)) {
+        if stop.as_ref().is_some_and(|stop| stop.hook.as_deref() == Some(what) || stop.name.starts_with(what)) {
             return Ok(());
         }
+        seen.push(stop);
     }
-    bail!("{MOST_TABS} times Tab did not lead to {name}")
+    bail!("{MOST_TABS} times Tab did not lead to {what}, but to {seen:?}")
 }
 
 #[tokio::test]

@@ -22,6 +22,11 @@ const EVENTS: &str = "/plimsoll/v1/events?since=";
 const SHOWN: &str = "plimsoll:shown";
 const UPDATE: &str = "plimsoll:update";
 const TIMEOUT_MS: u32 = 2_000;
+/// The listener has no filter to ask. In one of its workers that has died, and the browser keeps to the connection that is
+/// this worker's; others have connections of their own.
+const NOBODY: u16 = 404;
+/// So many more are tried at once then: with the first, all that a browser makes to one address.
+const CONNECTIONS: usize = 5;
 /// Most questions about the past in one poll.
 const QUESTIONS: usize = 6;
 const VISIBLE_MS: u64 = 1_000;
@@ -180,16 +185,35 @@ fn snapshot(pool: Option<&str>) -> String {
 
 /// The body of an answer, or what went wrong in words.
 async fn get(path: &str) -> Result<String, String> {
-    let options = RequestInit::new();
-    options.set_cache(RequestCache::NoStore);
-    options.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MS)));
-    let answer = JsFuture::from(window().fetch_with_str_and_init(path, &options)).await.map_err(describe)?;
-    let answer: Response = answer.unchecked_into();
+    let mut answer = asked(fetch(path)).await?;
+    if answer.status() == NOBODY {
+        // All are on their way before the first is waited for, so each has a connection of its own.
+        for other in [(); CONNECTIONS].map(|()| fetch(path)) {
+            match asked(other).await {
+                Ok(other) if other.ok() => {
+                    answer = other;
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
     if !answer.ok() {
         return Err(format!("{path} answered with status {}", answer.status()));
     }
     let body = JsFuture::from(answer.text().map_err(describe)?).await.map_err(describe)?;
     Ok(body.as_string().unwrap_or_default())
+}
+
+fn fetch(path: &str) -> js_sys::Promise {
+    let options = RequestInit::new();
+    options.set_cache(RequestCache::NoStore);
+    options.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MS)));
+    window().fetch_with_str_and_init(path, &options)
+}
+
+async fn asked(fetch: js_sys::Promise) -> Result<Response, String> {
+    JsFuture::from(fetch).await.map(JsCast::unchecked_into).map_err(describe)
 }
 
 fn describe(error: JsValue) -> String {

@@ -9,9 +9,9 @@ use flate2::{Compression, write::GzEncoder};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::module::{self, artifact, compile, replace};
-use crate::page;
 use crate::run::{root, timed};
 use crate::wasm::Route;
+use crate::{pack, page};
 
 /// The filter travels in control-plane messages and is compiled by every Envoy worker.
 const FILTER_BUDGET: usize = 400 * 1024;
@@ -49,6 +49,7 @@ fn dashboard(route: &Route) -> Result<()> {
     let built = artifact("wasm-small", &["plimsoll-dashboard.wasm", "plimsoll_dashboard.wasm"])?;
     let directory = root().join("dist/dashboard");
     bindgen(&built, &directory)?;
+    pack::pack(&directory, "dashboard", &[])?;
     let source = root().join("dashboard");
     let html = fs::read_to_string(source.join("index.html")).context("dashboard/index.html")?;
     replace(&directory.join("index.html"), page::for_dist(&html)?.as_bytes())?;

@@ -13,6 +13,7 @@ mod envoy;
 mod exports;
 mod guests;
 mod module;
+mod pack;
 mod page;
 mod programs;
 mod run;

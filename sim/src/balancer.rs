@@ -40,6 +40,41 @@ pub trait Balancer {
     }
 }
 
+/// A borrowed one balances as it would owned.
+impl Balancer for &mut dyn Balancer {
+    fn workers(&self) -> u32 {
+        (**self).workers()
+    }
+
+    fn members(&mut self, present: &[u32], now: Time) {
+        (**self).members(present, now);
+    }
+
+    fn pick(&mut self, request: &Request<'_>, now: Time) -> Pick {
+        (**self).pick(request, now)
+    }
+
+    fn start(&mut self, attempt: Attempt, now: Time) {
+        (**self).start(attempt, now);
+    }
+
+    fn settle(&mut self, attempt: Attempt, now: Time, ending: Ending) {
+        (**self).settle(attempt, now, ending);
+    }
+
+    fn next_tick(&self) -> Option<Time> {
+        (**self).next_tick()
+    }
+
+    fn tick(&mut self, now: Time) {
+        (**self).tick(now);
+    }
+
+    fn verdicts(&mut self) -> Vec<Verdict> {
+        (**self).verdicts()
+    }
+}
+
 /// A request that wants to know where to go.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {

@@ -17,13 +17,14 @@ pub mod statistics;
 mod subject;
 mod traffic;
 pub mod trial;
+pub mod wire;
 mod world;
 
 pub use plimsoll_engine::Time;
 
 pub use balancer::{Attempt, Balancer, Change, Ending, Pick, Request, Verdict};
 pub use report::{Bucket, EndpointReport, Outcomes, Report, Samples, VerdictReport};
-pub use run::{Progress, run, run_with};
+pub use run::{Play, Progress, run, run_with};
 pub use scenario::{
     Antagonist, Client, Endpoint, Extent, Fault, FaultKind, Flapping, Keys, RetryBudget, RetryOn, Scenario, Service,
     Shape, Targets, Throttle, Traffic, Warming,

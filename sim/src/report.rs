@@ -136,9 +136,8 @@ pub struct Samples(Vec<u64>);
 impl Samples {
     /// From nanoseconds in any order.
     #[must_use]
-    pub fn new(mut nanos: Vec<u64>) -> Self {
-        nanos.sort_unstable();
-        Self(nanos)
+    pub fn new(nanos: Vec<u64>) -> Self {
+        Self(sorted(nanos))
     }
 
     /// Nanoseconds, ascending.
@@ -183,9 +182,48 @@ impl Samples {
     }
 }
 
+/// By radix, a byte at a time: linear, and a tenth of the code of the standard library's sorts. Bytes in which all are
+/// alike, the high ones mostly, cost one look.
+fn sorted(mut values: Vec<u64>) -> Vec<u64> {
+    let mut other = vec![0; values.len()];
+    for shift in (0..u64::BITS).step_by(8) {
+        let digit = |value: &u64| (value >> shift) as usize & 255;
+        let mut starts = [0_usize; 256];
+        values.iter().for_each(|value| starts[digit(value)] += 1);
+        if starts.contains(&values.len()) {
+            continue;
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += std::mem::replace(start, sum);
+        }
+        for value in &values {
+            let place = &mut starts[digit(value)];
+            other[*place] = *value;
+            *place += 1;
+        }
+        std::mem::swap(&mut values, &mut other);
+    }
+    values
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use plimsoll_engine::Rng;
+
+    #[test]
+    fn samples_ascend_whatever_their_size_and_order() {
+        let mut rng = Rng::new(7);
+        for length in 0..70 {
+            for bits in [1, 9, 31, 64] {
+                let values: Vec<u64> = (0..length).map(|_| rng.next_u64() >> (64 - bits)).collect();
+                let mut want = values.clone();
+                want.sort_unstable();
+                assert_eq!(Samples::new(values).as_nanos(), want);
+            }
+        }
+    }
 
     #[test]
     fn quantiles_are_the_nearest_rank() {

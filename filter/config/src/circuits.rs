@@ -68,10 +68,9 @@ pub(super) fn of_endpoints(node: &Node) -> Result<CircuitConfig, String> {
     let preset = circuit.or("preset", Preset::Adaptive, |node| node.choice(&PRESETS))?;
     let defaults = preset.values();
     let accepted = CircuitConfig {
-        consecutive_failures: circuit
-            .or("consecutive_failures", defaults.consecutive_failures, |node| node.whole(0..=1000))?,
-        outliers: circuit.or("outliers", defaults.outliers, Node::flag)?,
-        relative: circuit.or("relative", defaults.relative, Node::flag)?,
+        consecutive_failures: circuit.whole_or("consecutive_failures", defaults.consecutive_failures, 0..=1000)?,
+        outliers: circuit.flag_or("outliers", defaults.outliers)?,
+        relative: circuit.flag_or("relative", defaults.relative)?,
         ..defaults
     };
     times(&circuit, rates(&circuit, accepted)?)
@@ -116,7 +115,7 @@ fn rates(circuit: &Object, defaults: CircuitConfig) -> Result<CircuitConfig, Str
         return Ok(defaults);
     }
     let usual = defaults.rates.unwrap_or_default();
-    let percent = |key, default| circuit.or(key, default, |node| node.whole(1..=100));
+    let percent = |key, default| circuit.whole_or(key, default, 1..=100);
     let rates = RateConfig {
         limits: Limits {
             failure_percent: percent("failure_rate_percent", usual.limits.failure_percent)?,
@@ -124,7 +123,7 @@ fn rates(circuit: &Object, defaults: CircuitConfig) -> Result<CircuitConfig, Str
         },
         slow_above: circuit
             .or(SLOW, usual.slow_above, |node| node.duration(Duration::from_millis(1)..=LONGEST).map(Some))?,
-        minimum_calls: circuit.or("minimum_calls", usual.minimum_calls, |node| node.whole(1..=1_000_000))?,
+        minimum_calls: circuit.whole_or("minimum_calls", usual.minimum_calls, 1..=1_000_000)?,
         window: circuit.or("window", usual.window, window)?,
     };
     Ok(CircuitConfig { rates: Some(rates), ..defaults })
@@ -144,15 +143,15 @@ fn window(node: &Node) -> Result<WindowKind, String> {
 
 fn times(circuit: &Object, defaults: CircuitConfig) -> Result<CircuitConfig, String> {
     let time = Duration::from_millis(100)..=LONGEST;
-    let open_for = circuit.or("open_for", defaults.open_for, |node| node.duration(time.clone()))?;
+    let open_for = circuit.duration_or("open_for", defaults.open_for, time.clone())?;
     let longer = open_for..=Duration::from_secs(86_400);
     Ok(CircuitConfig {
         mode: circuit.or("mode", defaults.mode, |node| node.choice(&MODES))?,
         open_for,
-        open_for_max: circuit.or("open_for_max", defaults.open_for_max.max(open_for), |node| node.duration(longer))?,
+        open_for_max: circuit.duration_or("open_for_max", defaults.open_for_max.max(open_for), longer)?,
         backoff: circuit.or("backoff", defaults.backoff, |node| node.number(1.0..=10.0))?,
-        half_open_permits: circuit.or("half_open_permits", defaults.half_open_permits, |node| node.whole(1..=100))?,
-        half_open_max: circuit.or("half_open_max", defaults.half_open_max, |node| node.duration(time))?,
+        half_open_permits: circuit.whole_or("half_open_permits", defaults.half_open_permits, 1..=100)?,
+        half_open_max: circuit.duration_or("half_open_max", defaults.half_open_max, time)?,
         ..defaults
     })
 }

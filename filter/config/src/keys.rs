@@ -86,7 +86,7 @@ pub(super) fn hashing(pool: &Object, endpoints: usize) -> Result<HashingConfig, 
             }
             Ok(Some(size))
         })?,
-        points: pool.or("points", defaults.points, |node| node.whole(1..=1000))?,
+        points: pool.whole_or("points", defaults.points, 1..=1000)?,
         bound: pool.or("bound", defaults.bound, |node| match node.number(1.0..=10.0) {
             Ok(bound) if bound > 1.0 => Ok(Some(bound)),
             _ => Err(node.error("is not a number above 1 and up to 10")),

@@ -149,6 +149,16 @@ pub fn parse_pool(value: &serde_json::Value) -> Result<PoolSettings, String> {
     pools.pop().filter(|_| given == 1).ok_or_else(|| format!("pools: {given} given, one is wanted here"))
 }
 
+/// Reads how a pool of so many endpoints chooses and when it ejects, without the endpoints: what decides in a simulation,
+/// in a part of the code that [`parse_pool`] takes. Keys that say something of requests (`classify`, `hash_key`, `ranges`,
+/// `subset`, `sticky`) or name things may be there and are not looked into; unknown ones are errors.
+///
+/// # Errors
+/// As [`Accepted::parse`].
+pub fn parse_rules(value: &serde_json::Value, endpoints: usize) -> Result<PoolConfig, String> {
+    validate::rules_alone(&Node::root(value), endpoints)
+}
+
 /// The document that the host handed over: JSON, or a serialised `google.protobuf.Struct`.
 fn document(text: &[u8]) -> Result<serde_json::Value, String> {
     // Both forms of an empty configuration: say what is missing, not where the text ends.

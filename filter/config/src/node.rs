@@ -182,6 +182,39 @@ impl<'a> Object<'a> {
         self.get(key).ok_or_else(|| format!("{}: missing", self.at(key)))
     }
 
+    /// A whole number, or the default. As the two below it is what [`Object::or`] with a closure does, in a fifth of the
+    /// code at each place where it is called.
+    ///
+    /// # Errors
+    /// As [`Node::whole`].
+    #[inline(never)]
+    pub fn whole_or(&self, key: &str, default: u32, range: RangeInclusive<u32>) -> Result<u32, String> {
+        self.get(key).map_or(Ok(default), |node| node.whole(range))
+    }
+
+    /// True or false, or the default.
+    ///
+    /// # Errors
+    /// As [`Node::flag`].
+    #[inline(never)]
+    pub fn flag_or(&self, key: &str, default: bool) -> Result<bool, String> {
+        self.get(key).map_or(Ok(default), |node| node.flag())
+    }
+
+    /// A duration, or the default.
+    ///
+    /// # Errors
+    /// As [`Node::duration`].
+    #[inline(never)]
+    pub fn duration_or(
+        &self,
+        key: &str,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Result<Duration, String> {
+        self.get(key).map_or(Ok(default), |node| node.duration(range))
+    }
+
     /// Reads an optional value.
     ///
     /// # Errors

@@ -100,33 +100,44 @@ pub(super) fn pool(node: &Node) -> Result<PoolSettings, String> {
 
 /// All of a pool but its names.
 fn engine(pool: &Object, endpoints: Vec<EndpointConfig>) -> Result<PoolConfig, String> {
+    let rules = rules(pool, endpoints.len())?;
+    Ok(PoolConfig {
+        ranges: pool.or("ranges", Vec::new(), |node| keys::ranges(node, &endpoints))?,
+        no_match: sessions::no_match(pool)?,
+        endpoints,
+        ..rules
+    })
+}
+
+/// The rules of a pool of so many endpoints.
+pub(super) fn rules_alone(node: &Node, endpoints: usize) -> Result<PoolConfig, String> {
+    rules(&node.object(&POOL_KEYS)?, endpoints)
+}
+
+/// How a pool chooses, and when it ejects.
+fn rules(pool: &Object, endpoints: usize) -> Result<PoolConfig, String> {
     let defaults = PoolConfig::default();
     let strategies = Strategy::ALL.map(|strategy| (strategy.name(), strategy));
     let strategy = pool.or("strategy", defaults.strategy, |node| node.choice(&strategies))?;
     keys::fit(pool, strategy)?;
-    keys::few_enough(pool, strategy, endpoints.len())?;
-    let percent = |key, default| pool.or(key, default, |node| node.whole(0..=100));
+    keys::few_enough(pool, strategy, endpoints)?;
+    let percent = |key, default| pool.whole_or(key, default, 0..=100);
     let ramps = Duration::ZERO..=Duration::from_secs(3600);
     let circuit = pool.or("circuit", CircuitConfig::default(), circuits::of_endpoints)?;
-    circuits::fits(pool, &circuit, endpoints.len())?;
+    circuits::fits(pool, &circuit, endpoints)?;
     Ok(PoolConfig {
         strategy,
-        candidates: pool.or("candidates", defaults.candidates, |node| {
-            node.whole(1..=MAX_CANDIDATES as u32).map(|count| count as usize)
-        })?,
-        detect_truncated: pool.or("detect_truncated", defaults.detect_truncated, Node::flag)?,
+        candidates: pool.whole_or("candidates", defaults.candidates as u32, 1..=MAX_CANDIDATES as u32)? as usize,
+        detect_truncated: pool.flag_or("detect_truncated", defaults.detect_truncated)?,
         pool_circuit: pool.or("pool_circuit", None, |node| circuits::of_pool(node, &circuit))?,
         circuit,
         max_ejected_percent: percent("max_ejected_percent", defaults.max_ejected_percent)?,
         panic_threshold_percent: percent("panic_threshold_percent", defaults.panic_threshold_percent)?,
-        minimum_samples: pool.or("minimum_samples", defaults.minimum_samples, |node| node.whole(1..=1_000_000))?,
-        hashing: keys::hashing(pool, endpoints.len())?,
-        ranges: pool.or("ranges", Vec::new(), |node| keys::ranges(node, &endpoints))?,
-        no_match: sessions::no_match(pool)?,
+        minimum_samples: pool.whole_or("minimum_samples", defaults.minimum_samples, 1..=1_000_000)?,
+        hashing: keys::hashing(pool, endpoints)?,
         prefer_zone: pool.or("prefer_zone", None, |node| non_empty(node).map(|zone| Some(zone.to_owned())))?,
         overprovisioning: pool.or("overprovisioning", defaults.overprovisioning, |node| node.number(1.0..=10.0))?,
-        ramp: pool.or("ramp", defaults.ramp, |node| node.duration(ramps))?,
-        endpoints,
+        ramp: pool.duration_or("ramp", defaults.ramp, ramps)?,
         ..defaults
     })
 }

@@ -14,9 +14,11 @@ mod tests;
 mod traffic;
 mod trouble;
 mod values;
+mod write;
 
 pub use balancers::{PEERS, engine, peer};
 pub use built_in::BUILT_IN;
+pub use write::write;
 
 use crate::scenario::{Extent, Scenario};
 use plimsoll_config::{Node, Object};

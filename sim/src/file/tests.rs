@@ -214,3 +214,25 @@ fn every_key_is_documented() {
         assert!(DOCUMENTATION.contains(&format!("`{name}`")), "{name}");
     }
 }
+
+/// But for what is beside the point: names of endpoints are numbers either way.
+#[test]
+fn what_is_written_reads_back_as_the_same_scenario() {
+    for (name, text) in BUILT_IN {
+        let file = parse(&serde_yaml_ng::from_str::<Value>(text).unwrap(), &|_| Err(String::new())).unwrap();
+        let written = write(&file.about, &file.scenario);
+        let again = parse(&serde_json::from_str(&written).expect(name), &|_| Err(String::new())).expect(name);
+        assert_eq!(again, file, "{name}");
+    }
+    let odd = r#"{"about":"\"quoted\"","warm_up":{"requests":3},"measured":"1.000001ms","timeline":"2h",
+        "traffic":{"closed":{"clients":3,"think":"1.5ms","shape":{"bimodal":{"share":0.25,"factor":7.5}}}},
+        "endpoints":[{"service":{"mean":"1.000001ms","shape":{"samples":[1,2.5,0.1]}},"queue":0,"slots":2,"zone":"a\tb",
+          "metadata":[{"key":"k","value":"v"}],"leaves":"9s","notices":false,"weight":7,"draining":true,"tier":2},
+          {"count":2,"service":"3ms"}],
+        "antagonists":[{"each":{"every":"1s","low":0.5,"high":1e6}},{"some":{"count":1,"factor":0.333,"every":"2s"}}],
+        "faults":[{"endpoints":"all","refuse":{}},{"endpoints":[1,2],"from":"1s","to":"2s","hang":{}}],
+        "client":{"retries":1,"retry_on":["connect"],"budget":{"share":0.1},"throttle":{"k":1.1}}}"#;
+    let file = parse(&serde_json::from_str(odd).unwrap(), &|_| Err(String::new())).unwrap();
+    let again = serde_json::from_str(&write(&file.about, &file.scenario)).unwrap();
+    assert_eq!(parse(&again, &|_| Err(String::new())).unwrap(), file);
+}

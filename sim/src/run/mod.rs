@@ -1,4 +1,5 @@
-//! Plays a scenario: takes the next event until every measured request has its answer.
+//! Plays a scenario: takes the next event until every measured request has its answer. [`Play`] can be stopped after any
+//! event and taken up again, so that a page can play between two frames; [`run`] and [`run_with`] play it to its end.
 //!
 //! - `requests`: the way of a request from its arrival over its attempts to its end
 //! - `serving`: what endpoints do with an attempt
@@ -15,7 +16,7 @@ use crate::balancer::Balancer;
 use crate::client::{Budget, Valve};
 use crate::dice::Dice;
 use crate::report::Report;
-use crate::scenario::{Scenario, Traffic};
+use crate::scenario::{Client, Scenario, Traffic};
 use crate::subject::Subject;
 use crate::traffic::arrivals::Arrivals;
 use crate::traffic::keys::Keys;
@@ -37,6 +38,10 @@ const PROGRESS_EVERY: u64 = 1 << 16;
 /// How far a run has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
+    /// Nothing is left to play.
+    pub done: bool,
+    /// Events played.
+    pub events: u64,
     /// From the start of the run.
     pub now: Duration,
     /// Requests that have come, warm-up included.
@@ -48,20 +53,61 @@ pub struct Progress {
 /// Plays a scenario.
 #[must_use]
 pub fn run(scenario: &Scenario, subject: &Subject) -> Report {
-    run_with(scenario, &mut *subject.balancer(scenario), &mut |_| ())
+    Play::new(scenario, subject).play_out(&mut |_| ())
 }
 
 /// Plays a scenario with any balancer, and tells from time to time how far it is.
 #[must_use]
 pub fn run_with(scenario: &Scenario, balancer: &mut dyn Balancer, progress: &mut dyn FnMut(&Progress)) -> Report {
-    let mut run = Run::new(scenario, balancer);
-    run.play(progress);
-    run.recorder.finish(run.now)
+    Play::with(scenario, Box::new(balancer)).play_out(progress)
+}
+
+/// A run that goes on whenever it is told to. It keeps nothing of the scenario, and dropping it abandons it.
+pub struct Play<'a>(Run<'a>);
+
+impl Play<'static> {
+    /// A run that has not begun.
+    #[must_use]
+    pub fn new(scenario: &Scenario, subject: &Subject) -> Self {
+        Self::with(scenario, subject.balancer(scenario))
+    }
+}
+
+impl<'a> Play<'a> {
+    /// The same with any balancer.
+    #[must_use]
+    pub fn with(scenario: &Scenario, balancer: Box<dyn Balancer + 'a>) -> Self {
+        Self(Run::new(scenario, balancer))
+    }
+
+    /// Plays this many events, or to the end if that comes before. How the run is cut into pieces changes nothing.
+    pub fn advance(&mut self, events: u64) -> Progress {
+        self.0.play(events);
+        self.0.recorder.progress(self.0.now, self.0.is_over())
+    }
+
+    /// What was measured up to now; everything, if the last progress was done.
+    #[must_use]
+    pub fn finish(self) -> Report {
+        self.0.recorder.finish(self.0.now)
+    }
+
+    fn play_out(mut self, progress: &mut dyn FnMut(&Progress)) -> Report {
+        loop {
+            let now = self.advance(PROGRESS_EVERY);
+            if now.events > 0 && now.events.is_multiple_of(PROGRESS_EVERY) {
+                progress(&now);
+            }
+            if now.done {
+                return self.finish();
+            }
+        }
+    }
 }
 
 struct Run<'a> {
-    scenario: &'a Scenario,
-    balancer: &'a mut dyn Balancer,
+    balancer: Box<dyn Balancer + 'a>,
+    client: Client,
     now: u64,
     agenda: Agenda,
     troubles: Troubles,
@@ -85,7 +131,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(scenario: &'a Scenario, balancer: &'a mut dyn Balancer) -> Self {
+    fn new(scenario: &Scenario, balancer: Box<dyn Balancer + 'a>) -> Self {
         let dice = Dice::new(scenario.seed);
         let mut agenda = Agenda::default();
         let troubles = Troubles::new(scenario, dice.world, &mut agenda);
@@ -94,9 +140,9 @@ impl<'a> Run<'a> {
             _ => None,
         };
         let mut run = Self {
-            scenario,
             workers: balancer.workers().max(1),
             balancer,
+            client: scenario.client,
             now: 0,
             agenda,
             troubles,
@@ -115,24 +161,28 @@ impl<'a> Run<'a> {
             client_rng: dice.clients,
             recorder: Recorder::new(scenario),
         };
-        run.begin();
+        run.begin(&scenario.traffic);
         run
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, traffic: &Traffic) {
         self.tell_members();
         self.schedule_tick();
-        if let Traffic::Closed { clients, .. } = self.scenario.traffic {
-            (0..clients).for_each(|client| self.think(client));
+        if let Traffic::Closed { clients, .. } = traffic {
+            (0..*clients).for_each(|client| self.think(client));
         } else {
             self.schedule_arrival();
         }
     }
 
-    fn play(&mut self, progress: &mut dyn FnMut(&Progress)) {
-        while !self.recorder.is_done() {
-            // Ticks and antagonists go on for ever.
-            if self.agenda.is_idle() {
+    /// Nothing is left to do. Ticks and antagonists go on for ever.
+    fn is_over(&self) -> bool {
+        self.recorder.is_done() || self.agenda.is_idle()
+    }
+
+    fn play(&mut self, events: u64) {
+        for _ in 0..events {
+            if self.is_over() {
                 break;
             }
             let Some((now, event)) = self.agenda.next() else { break };
@@ -147,9 +197,7 @@ impl<'a> Run<'a> {
                 Event::Tick => self.tick(),
                 Event::Change(change) => self.change(change),
             }
-            if self.recorder.count_event().is_multiple_of(PROGRESS_EVERY) {
-                progress(&self.recorder.progress(now));
-            }
+            self.recorder.count_event();
         }
     }
 

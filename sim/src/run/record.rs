@@ -182,14 +182,18 @@ impl Recorder {
         });
     }
 
-    /// Counts an event and says how many there were.
-    pub(super) fn count_event(&mut self) -> u64 {
+    pub(super) fn count_event(&mut self) {
         self.report.events += 1;
-        self.report.events
     }
 
-    pub(super) fn progress(&self, now: u64) -> Progress {
-        Progress { now: Duration::from_nanos(now), requests: self.arrived, ended: self.ended }
+    pub(super) fn progress(&self, now: u64, done: bool) -> Progress {
+        Progress {
+            done,
+            events: self.report.events,
+            now: Duration::from_nanos(now),
+            requests: self.arrived,
+            ended: self.ended,
+        }
     }
 
     pub(super) fn finish(mut self, now: u64) -> Report {

@@ -127,7 +127,7 @@ impl Run<'_> {
         let luck = self.luck.next_u64();
         let key = self.keys.as_ref().map(|keys| keys.draw(&mut self.key_rng));
         let worker = self.worker_rng.below(self.workers);
-        let deadline = self.scenario.client.timeout.map(|timeout| self.now + timeout.as_nanos() as u64);
+        let deadline = self.client.timeout.map(|timeout| self.now + timeout.as_nanos() as u64);
         let slot = self.requests.add(State {
             number,
             intended: self.now,
@@ -176,7 +176,7 @@ impl Run<'_> {
         self.requests.try_at(slot, endpoint);
         let attempt = self.requests.get(slot).attempt(slot);
         self.balancer.start(attempt, time(self.now));
-        if let Some(timeout) = self.scenario.client.try_timeout {
+        if let Some(timeout) = self.client.try_timeout {
             let deadline = self.now + timeout.as_nanos() as u64;
             self.requests.get_mut(slot).try_deadline = deadline;
             self.agenda.schedule(deadline, Event::TryTimeout(slot));
@@ -209,7 +209,7 @@ impl Run<'_> {
 
     /// Schedules a retry if there may be one.
     fn try_again(&mut self, slot: u32, kind: FailureKind) -> bool {
-        let client = &self.scenario.client;
+        let client = self.client;
         let wanted = match kind {
             FailureKind::Status | FailureKind::Truncated | FailureKind::Protocol | FailureKind::Grpc => {
                 client.retry_on.status

@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use plimsoll_engine::{
     Attempt as Started, Candidates, EndpointConfig, KeyRange, Pool, PoolConfig, Proposal, Request as Wish, Rng, Time,
 };
-use plimsoll_snapshot::{CircuitState, cell::Cell, circuits::Circuits, merge::MergedPool};
+use plimsoll_snapshot::{CircuitState, Reason, cell::Cell, circuits::Circuits, merge::MergedPool};
 use std::io::Write;
 use std::time::Duration;
 
@@ -38,7 +38,21 @@ pub(super) struct Fleet {
     /// By the slot of the request: its attempt under way.
     under_way: Vec<Option<Started>>,
     verdicts: Vec<Verdict>,
+    words: Words,
     rng: Rng,
+}
+
+/// Says why a circuit changed.
+pub(super) type Words = fn(&Reason) -> String;
+
+/// The signal and its figures.
+pub(super) fn in_full(reason: &Reason) -> String {
+    format!("{:?} {} of {}", reason.signal, reason.observed, reason.threshold)
+}
+
+/// The signal's name as everywhere else. Floats as text, and names by `Debug`, are 15 KiB of a page.
+pub(super) fn in_short(reason: &Reason) -> String {
+    reason.signal.name().to_owned()
 }
 
 struct Worker {
@@ -50,7 +64,7 @@ struct Worker {
 }
 
 impl Fleet {
-    pub(super) fn new(engine: &Engine, scenario: &Scenario, mut rng: Rng) -> Self {
+    pub(super) fn new(engine: &Engine, scenario: &Scenario, mut rng: Rng, words: Words) -> Self {
         let endpoints: Vec<EndpointConfig> =
             scenario.endpoints.iter().map(|endpoint| endpoint.config.clone()).collect();
         let empty = PoolConfig { endpoints: Vec::new(), ranges: Vec::new(), ..engine.pool.clone() };
@@ -72,6 +86,7 @@ impl Fleet {
             tries: Vec::new(),
             under_way: Vec::new(),
             verdicts: Vec::new(),
+            words,
             config: PoolConfig { endpoints, ..engine.pool.clone() },
             rng,
         }
@@ -160,8 +175,7 @@ impl Fleet {
                 CircuitState::HalfOpen => Change::Probed,
                 CircuitState::Closed | CircuitState::Disabled => Change::Returned,
             };
-            let reason = &transition.reason;
-            let why = format!("{:?} {} of {}", reason.signal, reason.observed, reason.threshold);
+            let why = (self.words)(&transition.reason);
             self.verdicts.push(Verdict { endpoint: *endpoint, change, why });
         }
     }

@@ -41,7 +41,7 @@ impl Subject {
     pub fn balancer(&self, scenario: &Scenario) -> Box<dyn Balancer> {
         let rng = dice::subject(scenario.seed);
         match self {
-            Self::Engine(engine) => Box::new(engine::Fleet::new(engine, scenario, rng)),
+            Self::Engine(engine) => Box::new(engine::Fleet::new(engine, scenario, rng, engine::in_full)),
             Self::Random => Box::new(plain::Random { rng, present: Vec::new() }),
             Self::RoundRobin => Box::new(plain::InTurn { turn: 0, present: Vec::new() }),
             Self::ShortestQueue => Box::new(plain::Shortest::new(scenario, rng)),
@@ -62,6 +62,15 @@ pub struct Engine {
     pub workers: u32,
     /// How often each reads the others' counts and publishes its own.
     pub tick: Duration,
+}
+
+impl Engine {
+    /// Ready to balance a run of this scenario, as [`Subject::balancer`] is, without the code of the other subjects. Its
+    /// verdicts name the signal and nothing else.
+    #[must_use]
+    pub fn terse(&self, scenario: &Scenario) -> Box<dyn Balancer> {
+        Box::new(engine::Fleet::new(self, scenario, dice::subject(scenario.seed), engine::in_short))
+    }
 }
 
 /// Envoy's balancing. Its workers share the counts of requests under way and the outlier detection.

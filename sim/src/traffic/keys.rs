@@ -51,7 +51,8 @@ impl Zipf {
         loop {
             let area = self.high + rng.unit() * (self.low - self.high);
             let x = self.inverse(area);
-            let key = libm::floor(x + 0.5).clamp(1.0, self.count);
+            // Not `clamp`: it can panic, with its bounds as text, which is 15 KiB of a page.
+            let key = libm::floor(x + 0.5).max(1.0).min(self.count);
             if key - x <= self.near || area >= self.integral(key + 0.5) - self.hat(key) {
                 return key as u64 - 1;
             }

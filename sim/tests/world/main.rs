@@ -4,6 +4,7 @@
 
 mod clients;
 mod faults;
+mod play;
 mod subjects;
 mod traffic;
 

@@ -130,6 +130,36 @@ fn a_file_with_one_pool_is_that_pool_or_a_whole_configuration() {
     }
 }
 
+/// Whatever a program that brings its own endpoints reads is what the filter would read, mistakes included.
+#[test]
+fn rules_alone_are_those_of_the_pool() {
+    let rules = |key: &str, value: &str| {
+        let whole: serde_json::Value = serde_json::from_str(&with(key, value)).unwrap();
+        (parse_rules(&whole["pools"][0], 1), parse_pool(&whole["pools"][0]))
+    };
+    for (key, value) in [
+        ("circuit", r#"{"open_for":"3s","window":"30s","preset":"patient"}"#),
+        ("classify", r#"{"failure":[501]}"#),
+        ("strategy", r#""least_request","max_ejected_percent":10,"ramp":"0s""#),
+        ("strategy", r#""ring_hash","hash_key":[{"path":true}],"points":80"#),
+        ("pool_circuit", r#"{"when_open":"pass"}"#),
+    ] {
+        let (rules, pool) = rules(key, value);
+        let known = PoolConfig { name: "orders".into(), cluster: "orders".into(), ..rules.unwrap() };
+        assert_eq!(PoolConfig { endpoints: Vec::new(), ..pool.unwrap().engine }, known);
+    }
+    for (key, value) in [
+        ("circuit", r#"{"open_for":"3 s"}"#),
+        ("circuit", r#"{"opens_for":"3s"}"#),
+        ("strategy", r#""maglev""#),
+        ("candidates", "17"),
+        ("candidate", "1"),
+    ] {
+        let (rules, pool) = rules(key, value);
+        assert_eq!(rules.unwrap_err(), pool.unwrap_err());
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_accepted_or_refused_with_a_reason(text in ".{0,300}") {

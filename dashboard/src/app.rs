@@ -5,13 +5,16 @@ use plimsoll_snapshot::Pool;
 
 use crate::chart::{Limits, Window};
 use crate::components::parts::{el, switch};
-use crate::components::{Banner, Help, Overview, PoolPage, Top};
+use crate::components::{Banner, Help, Lab, Overview, PoolPage, Top};
 use crate::freshness::Freshness;
 use crate::model::Model;
 use crate::past::Past;
 use crate::route::{Place, Route};
 use crate::workers::Workers;
 use crate::{browser, keys, palette::Theme, poll};
+
+/// The length of the charts' window, in seconds: in the address, and as the browser remembers it.
+pub(crate) const WINDOW: &str = "window";
 
 /// The page's signals, handed to every component.
 #[derive(Clone, Copy)]
@@ -98,9 +101,21 @@ impl Page {
         })
     }
 
+    /// The pool whose endpoints are asked for: the one that is shown, or that the lab is about to take.
+    pub(crate) fn watched(self) -> Option<String> {
+        let taken = self.route.with(|route| (route.place == Place::Lab).then(|| route.get("pool").to_owned()));
+        taken.filter(|name| !name.is_empty()).or_else(|| self.pool_name())
+    }
+
     /// Looks at a pool of the last snapshot.
     pub(crate) fn with_pool<T>(self, name: &str, look: impl FnOnce(&Model, &Pool) -> T) -> Option<T> {
         self.model.with(|model| model.pool(name).map(|pool| look(model, pool)))
+    }
+
+    /// The time that the charts show.
+    pub(crate) fn window(self) -> Window {
+        let remembered = browser::remembered(WINDOW);
+        self.route.with(|route| Window::chosen(route.get(WINDOW), route.get("end"), remembered.as_deref()))
     }
 
     /// The pool is shown worker by worker.
@@ -150,14 +165,8 @@ impl Page {
         let found =
             self.model.with_untracked(|model| model.events.newest_first().find(|event| event.seq == seq).cloned());
         let Some(event) = found else { return };
-        let route = self.route.get_untracked();
-        let span_ms = route.get("window").parse::<u64>().map_or(600_000, |seconds| seconds.saturating_mul(1000));
-        let window = match route.get("end").parse() {
-            Ok(end_ms) => Window::paused(span_ms, end_ms),
-            Err(_) => Window::live(span_ms),
-        };
         let limits = Limits { first_ms: 0, now_ms: self.proxy_now.get_untracked() };
-        let end = window.showing(event.transition.at_ms, limits).end_ms().map(|end| end.to_string());
+        let end = untrack(|| self.window()).showing(event.transition.at_ms, limits).end_ms().map(|end| end.to_string());
         let seq = seq.to_string();
         let choices = [("endpoint", event.endpoint.as_str()), ("event", &seq), ("end", &end.unwrap_or_default())];
         if self.pool_name().as_ref() == Some(&event.pool) {
@@ -208,13 +217,21 @@ fn place(page: Page) -> usize {
     match page.route.with(|route| route.place) {
         Place::Pool => 1,
         Place::Home if home() => 1,
+        Place::Lab => 2,
         _ => 0,
     }
 }
 
 fn app(page: Page) -> AnyView {
+    // What the lab plays is not the proxy's.
+    let old = move || place(page) != 2 && page.freshness.with(Freshness::is_old);
+    let shown = move |place| match place {
+        1 => PoolPage(page),
+        2 => Lab(page),
+        _ => Overview(page),
+    };
     let main = el("main", "")
-        .bind("class", move || if page.freshness.with(Freshness::is_old) { "old".into() } else { String::new() })
-        .and(switch(move || place(page), move |place| if place == 1 { PoolPage(page) } else { Overview(page) }));
+        .bind("class", move || if old() { "old".into() } else { String::new() })
+        .and(switch(move || place(page), shown));
     [Top(page), Banner(page), main.view(), Help(page)].into_iter().collect::<Vec<_>>().into_any()
 }

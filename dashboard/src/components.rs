@@ -8,6 +8,7 @@ mod charts;
 mod endpoints;
 mod events;
 mod help;
+mod lab;
 mod mark;
 mod matrix;
 mod overview;
@@ -21,6 +22,7 @@ mod why;
 
 pub(crate) use banner::Banner;
 pub(crate) use help::{CLOSE, Help};
+pub(crate) use lab::Lab;
 pub(crate) use overview::Overview;
 pub(crate) use pool::PoolPage;
 pub(crate) use top::Top;

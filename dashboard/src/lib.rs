@@ -9,8 +9,9 @@
 //! - [`overview`], [`rows`], [`why`], [`workers`] and [`alerts`] are what stands on a page, a value per cell; [`table`] is
 //!   which rows, [`state`], [`reason`] and [`format`](mod@format) the words for it
 //! - [`chart`], [`strip`], [`spark`] and [`mark`] draw; [`sheet`] is how the rows of a table are filled in
+//! - [`lab`] is how the page talks with its lab, a module of its own that runs in a worker (`dashboard/lab`)
 //!
-//! The modules that exist only in a browser poll, hold signals, and render. Bytes are counted: all that travels has a limit
+//! The modules that exist only in a browser poll, hold signals, and render. Bytes are counted: all of the page has a limit
 //! of 250 KiB gzipped, which is why there is one type of element (`components::parts`) and one reader of documents.
 
 pub mod alerts;
@@ -19,6 +20,7 @@ pub mod events;
 pub mod format;
 pub mod freshness;
 pub mod history;
+pub mod lab;
 pub mod mark;
 pub mod model;
 pub mod named;

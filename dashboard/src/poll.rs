@@ -17,6 +17,7 @@ use crate::workers::Workers;
 const PREFIX: &str = "/plimsoll/v1/";
 const SNAPSHOT: &str = "/plimsoll/v1/snapshot";
 const WORKERS: &str = "/plimsoll/v1/workers?pool=";
+pub(crate) const CONFIG: &str = "/plimsoll/v1/config";
 const EVENTS: &str = "/plimsoll/v1/events?since=";
 /// Names in the browser's traces.
 const SHOWN: &str = "plimsoll:shown";
@@ -48,14 +49,14 @@ pub(crate) async fn run(page: Page) {
     let mut shown = None;
     loop {
         let asked_ms = now_ms();
-        let asked = (page.pool_name(), untrack(|| page.by_worker()));
+        let asked = (page.watched(), untrack(|| page.by_worker()));
         if asked.0 != shown {
             page.past_ms.set_value(0);
             shown.clone_from(&asked.0);
         }
         ask(page, asked.0.as_deref()).await;
         // A page that shows something else than it has asked about does not wait.
-        while (page.pool_name(), untrack(|| page.by_worker())) == asked {
+        while (page.watched(), untrack(|| page.by_worker())) == asked {
             let every_ms = if document().hidden() { HIDDEN_MS } else { VISIBLE_MS };
             page.poll_ms.set(every_ms);
             let now_ms = now_ms();
@@ -179,12 +180,12 @@ async fn ask_for_the_past(page: Page, pool: &str) -> bool {
 }
 
 /// The question for a pool with its endpoints and the others without.
-fn snapshot(pool: Option<&str>) -> String {
+pub(crate) fn snapshot(pool: Option<&str>) -> String {
     format!("{SNAPSHOT}?endpoints={}", pool.unwrap_or("none"))
 }
 
 /// The body of an answer, or what went wrong in words.
-async fn get(path: &str) -> Result<String, String> {
+pub(crate) async fn get(path: &str) -> Result<String, String> {
     let mut answer = asked(fetch(path)).await?;
     if answer.status() == NOBODY {
         // All are on their way before the first is waited for, so each has a connection of its own.

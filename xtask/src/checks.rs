@@ -44,7 +44,8 @@ pub(crate) fn run(fast: bool, long: bool) -> Result<()> {
     step("clippy", &mut clippy)?;
     dist::build(&route, None)?;
     route.get_clippy()?;
-    for packages in [vec!["plimsoll-filter".to_owned()], vec!["plimsoll-dashboard".to_owned()], guests::packages()?] {
+    let single = ["plimsoll-filter", "plimsoll-dashboard", "plimsoll-lab"].map(|package| vec![package.to_owned()]);
+    for packages in single.into_iter().chain([guests::packages()?]) {
         clippy_for_wasm(&route, &packages)?;
     }
     guests::build(&route)?;

@@ -47,6 +47,13 @@ impl Window {
         Window { end_ms: Some(end_ms), ..Window::live(span_ms) }
     }
 
+    /// As the address has it: its length in seconds, else the one that the browser remembers, else ten minutes; and where it
+    /// ends, Unix milliseconds, if it stands still.
+    pub fn chosen(seconds: &str, end_ms: &str, remembered: Option<&str>) -> Window {
+        let seconds = seconds.parse().ok().or_else(|| remembered?.parse().ok()).unwrap_or(600_u64);
+        Window { end_ms: end_ms.parse().ok(), ..Window::live(seconds.saturating_mul(1000)) }
+    }
+
     /// Its length.
     pub fn span_ms(self) -> u64 {
         self.span_ms

@@ -9,7 +9,7 @@ mod tools;
 use leptos::prelude::*;
 
 use super::parts::el;
-use crate::app::Page;
+use crate::app::{Page, WINDOW};
 use crate::chart::{Kind, Limits, Look, Mark, Window};
 use crate::{browser, events};
 
@@ -34,14 +34,7 @@ struct Charts {
 }
 
 pub(super) fn ChartPanel(page: Page, pool: String) -> AnyView {
-    let window = Signal::derive(move || {
-        let number = |key: &str| page.chosen(key).parse::<u64>().ok();
-        let span_ms = number("window").map_or_else(remembered_span_ms, |seconds| seconds.saturating_mul(1000));
-        match number("end") {
-            Some(end_ms) => Window::paused(span_ms, end_ms),
-            None => Window::live(span_ms),
-        }
-    });
+    let window = Signal::derive(move || page.window());
     let charts = Charts { page, pool: StoredValue::new(pool), cursor: RwSignal::new(None), window };
     el("section", "panel charts")
         .set("aria-label", "Charts")
@@ -51,10 +44,6 @@ pub(super) fn ChartPanel(page: Page, pool: String) -> AnyView {
                 .all(SLOTS.into_iter().enumerate().map(|(place, kinds)| slot::slot(charts, place, kinds))),
         )
         .view()
-}
-
-fn remembered_span_ms() -> u64 {
-    browser::remembered("window").and_then(|seconds| seconds.parse::<u64>().ok()).unwrap_or(600).saturating_mul(1000)
 }
 
 impl Charts {
@@ -68,7 +57,7 @@ impl Charts {
     /// Looks at another time.
     fn look_at(self, window: Window) {
         let seconds = (window.span_ms() / 1000).to_string();
-        browser::remember("window", &seconds);
+        browser::remember(WINDOW, &seconds);
         let end = window.end_ms().map(|end| end.to_string()).unwrap_or_default();
         self.page.choose_all(&[("window", &seconds), ("end", &end)]);
     }

@@ -10,6 +10,7 @@ use super::parts::{El, el, list, when};
 use super::why::WhyCard;
 use crate::app::Page;
 use crate::format::Quantity;
+use crate::route::{Place, Route};
 use crate::rows::PoolHead;
 
 /// The page of whatever pool the address names.
@@ -59,9 +60,13 @@ fn top(page: Page, name: String, head: Memo<Option<PoolHead>>) -> El {
     let up = || el("a", "up").set("href", "#/pools").text("All pools").view();
     let steering = move || head.with(|head| head.as_ref().map(|head| head.steering.clone()).unwrap_or_default());
     let panic = move || head.with(|head| head.as_ref().is_some_and(|head| head.panic));
+    let lab = Route::to(Place::Lab).with("pool", &name).link();
+    let lab =
+        el("a", "button").test("to-lab").set("href", lab).set("title", "What other settings would do for this pool");
     let title = el("h2", "").text(name).with(el("small", "").says(steering));
     el("div", "head")
         .with(el("div", "").and(when(several, up)).with(title))
+        .with(lab.text("Try in the lab"))
         .and(when(panic, panic_mark))
         .with(figures(head))
 }

@@ -31,9 +31,17 @@ pub(crate) fn Top(page: Page) -> AnyView {
 }
 
 fn pages(page: Page) -> El {
-    let current = move || if page.pool_name().is_none() { "page" } else { "true" };
-    let pools = el("a", "").set("href", Route::to(Place::Pools).link()).bind("aria-current", move || current().into());
-    el("nav", "").set("aria-label", "Pages").with(pools.text("Pools"))
+    let in_lab = move || page.route.with(|route| route.place == Place::Lab);
+    // A pool is one of the pools.
+    let current = move |lab: bool| match in_lab() == lab {
+        true if lab || page.pool_name().is_none() => "page".into(),
+        here => here.to_string(),
+    };
+    let link = move |name: &'static str, place: Place| {
+        let lab = place == Place::Lab;
+        el("a", "").set("href", Route::to(place).link()).bind("aria-current", move || current(lab)).text(name)
+    };
+    el("nav", "").set("aria-label", "Pages").with(link("Pools", Place::Pools)).with(link("Lab", Place::Lab))
 }
 
 fn live(page: Page) -> El {

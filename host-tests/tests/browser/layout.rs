@@ -6,9 +6,14 @@ use plimsoll_host_tests::bed::Behaviour;
 use plimsoll_host_tests::bed::browser::until;
 use serde::Deserialize;
 use serde_json::json;
+use std::time::Duration;
 
 /// Widths in CSS pixels: phone, tablet, desktop.
 const WIDTHS: [u32; 3] = [390, 820, 1440];
+/// The same for the lab, from the narrowest phone to a very wide screen.
+const LAB_WIDTHS: [u32; 5] = [360, 390, 820, 1440, 2560];
+/// A trial on a busy machine.
+const PLAYED: Duration = Duration::from_secs(60);
 /// WCAG 2.2, level AA, for text of ordinary size.
 const LEAST_CONTRAST: f64 = 4.5;
 
@@ -79,6 +84,39 @@ async fn the_page_fits_every_screen_by_day_and_by_night() -> Result<()> {
             assert!(page.faint.is_empty(), "{scheme}, {width} px: hard to read: {:#?}", page.faint);
             let fits = if scheme == "dark" { page.paper < 0.1 } else { page.paper > 0.7 };
             assert!(fits, "{scheme}, {width} px: the background's luminance is {}", page.paper);
+        }
+    }
+    stage.finish().await
+}
+
+/// With the longest texts that it has: figures, a fault, a mistake; and for the narrowest phone.
+#[tokio::test]
+async fn the_lab_fits_every_screen_by_day_and_by_night() -> Result<()> {
+    let stage = Stage::start(json!({})).await?;
+    stage.browser.run::<()>("location.hash = '#/lab';", vec![]).await?;
+    let there = "return document.querySelector('[data-testid=\"run\"]') !== null;";
+    until("the lab", SOON, async || stage.browser.run::<bool>(there, vec![]).await, |there| *there).await?;
+    let fill = r#"for (const [name, value] of [["source", "errors"], ["seeds", "2"], ["length", "10s"], ["fault", "slow"]]) {
+        const field = document.querySelector(`[data-field="${name}"]`);
+        field.value = value;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+    }"#;
+    stage.browser.run::<()>(fill, vec![]).await?;
+    stage.click("[data-testid=run]").await?;
+    let ended = r#"return document.querySelector('[data-testid="progress"]').textContent === "2 seeds played";"#;
+    until("figures", PLAYED, async || stage.browser.run::<bool>(ended, vec![]).await, |ended| *ended).await?;
+    let mistake = r#"const json = document.querySelector('[data-field="changed"]');
+        json.value = '{"strateg":"random"}';
+        json.dispatchEvent(new Event("input", { bubbles: true }));"#;
+    stage.browser.run::<()>(mistake, vec![]).await?;
+    for scheme in ["light", "dark"] {
+        stage.browser.colour_scheme(scheme).await?;
+        for width in LAB_WIDTHS {
+            stage.browser.viewport(width, 844).await?;
+            let page = measure(&stage, width).await?;
+            assert!(page.scroll <= width, "{scheme}, {width} px: the lab is {} px wide", page.scroll);
+            assert!(page.outside.is_empty(), "{scheme}, {width} px: sticking out: {:?}", page.outside);
+            assert!(page.faint.is_empty(), "{scheme}, {width} px: hard to read: {:#?}", page.faint);
         }
     }
     stage.finish().await

@@ -10,6 +10,7 @@ mod chart;
 mod faults;
 mod figures;
 mod keyboard;
+mod lab;
 mod layout;
 mod overview;
 mod page;

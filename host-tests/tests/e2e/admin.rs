@@ -128,6 +128,9 @@ async fn the_dashboard_is_served_typed_and_compressed() {
         ("/dashboard.js", "dashboard.js", "text/javascript; charset=utf-8"),
         ("/dashboard_bg.wasm", "dashboard_bg.wasm", "application/wasm"),
         ("/style.css", "style.css", "text/css; charset=utf-8"),
+        ("/worker.js", "worker.js", "text/javascript; charset=utf-8"),
+        ("/lab.js", "lab.js", "text/javascript; charset=utf-8"),
+        ("/lab_bg.wasm", "lab_bg.wasm", "application/wasm"),
     ];
     for (path, name, kind) in files {
         let content = std::fs::read(workspace_root().join("dist/dashboard").join(name)).unwrap();

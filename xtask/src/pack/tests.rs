@@ -49,7 +49,7 @@ const MODULE: &str = r#"(module
   (func (export "gone_pull") (param i32) call $enqueue)
   (func (export "__wbg_gone_free") (param i32 i32))
   (start $begin)
-  (func $begin i32.const 44 call $log))"#;
+  (func $begin i32.const 44 call $log i32.const 45 call $log i32.const 46 call $log))"#;
 
 fn module() -> Vec<u8> {
     wat::parse_str(MODULE).expect("a module")
@@ -63,7 +63,7 @@ fn names(wasm: &[u8]) -> (Vec<String>, Vec<String>) {
 
 /// Every function that has a name by which it can be told, and its body with what it calls told likewise.
 fn meaning(wasm: &[u8]) -> Vec<String> {
-    let mut module = Module::from_buffer(wasm).expect("a module");
+    let module = Module::from_buffer(wasm).expect("a module");
     let exported: Vec<_> = module.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
     let mut meaning = Vec::new();
     for (name, item) in exported {
@@ -81,9 +81,13 @@ fn meaning(wasm: &[u8]) -> Vec<String> {
         let body: Vec<String> = block.instrs.iter().map(|(instruction, _)| told(instruction)).collect();
         meaning.push(format!("{name}: {}", body.join(", ")));
     }
-    let start = module.start.expect("a start");
-    meaning.push(format!("start of {} instructions", module.funcs.get(start).kind.unwrap_local().size()));
-    meaning.push(format!("{} in the table", module.elements.iter_mut().count()));
+    let size = |function| module.funcs.get(function).kind.unwrap_local().size();
+    meaning.push(format!("start of {} instructions", size(module.start.expect("a start"))));
+    for element in module.elements.iter() {
+        let walrus::ElementItems::Functions(functions) = &element.items else { panic!("other elements") };
+        let sizes: Vec<u64> = functions.iter().map(|function| size(*function)).collect();
+        meaning.push(format!("in the table {sizes:?}"));
+    }
     meaning.sort();
     meaning
 }

@@ -16,6 +16,16 @@ fn chance(count: usize) -> impl Iterator<Item = u64> {
 }
 
 #[test]
+fn a_window_is_the_addresss_then_the_one_remembered_then_ten_minutes() {
+    assert_eq!(Window::chosen("300", "", Some("60")), Window::live(300_000));
+    assert_eq!(Window::chosen("", "", Some("60")), Window::live(60_000));
+    assert_eq!(Window::chosen("soon", "later", Some("x")), Window::live(600_000));
+    assert_eq!(Window::chosen("", "1234567890123", None), Window::paused(600_000, 1_234_567_890_123));
+    assert_eq!(Window::chosen("99999999999999999999", "", None), Window::live(600_000));
+    assert_eq!(Window::chosen("18446744073709551615", "", None), Window::live(6 * HOUR));
+}
+
+#[test]
 fn whatever_is_done_to_a_window_it_shows_what_there_is() {
     for first_ms in [NOW, NOW - 30_000, NOW - 10 * 60_000, NOW - 6 * HOUR] {
         let limits = Limits { first_ms, now_ms: NOW };

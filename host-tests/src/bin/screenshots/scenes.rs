@@ -23,19 +23,39 @@ pub(super) struct Scene {
     path: &'static str,
     /// Elements that have to be on it.
     complete: &'static [&'static str],
+    /// Then this is done on it, a script that ends when it is done.
+    act: &'static str,
 }
 
 const LIVE: &str = r#"[data-testid="freshness"][data-state="live"]"#;
 const EJECTED: &str = r#"[data-endpoint="orders-5"][data-status="unhealthy"]"#;
 
-pub(super) const SCENES: [Scene; 3] = [
+/// Another strategy and a shorter time out for the pool whose endpoint fails; played to its end.
+const TRY: &str = r#"
+    const until = async holds => { while (!holds()) await new Promise(done => setTimeout(done, 100)); };
+    const field = name => document.querySelector(`[data-field="${name}"]`);
+    const put = (name, value) => {
+        field(name).value = value;
+        for (const event of ["input", "change"]) field(name).dispatchEvent(new Event(event, { bubbles: true }));
+    };
+    return (async () => {
+        await until(() => field("source")?.value === "kept");
+        for (const [name, value] of [["seeds", "10"], ["changed:strategy", "peak_ewma"], ["changed:circuit.open_for", "10s"]])
+            put(name, value);
+        document.querySelector('[data-testid="run"]').click();
+        await until(() => document.querySelector('[data-testid="progress"]').textContent.endsWith("seeds played"));
+    })();"#;
+
+pub(super) const SCENES: [Scene; 4] = [
     Scene {
         name: "overview",
         path: "#/",
         complete: &[LIVE, r#"[data-testid="pool-row"], [data-testid="endpoint-row"]"#],
+        act: "",
     },
-    Scene { name: "pool", path: "#/pool/orders?window=120", complete: &[LIVE, EJECTED] },
-    Scene { name: "why", path: "#/pool/orders?window=120&endpoint=orders-5", complete: &[LIVE, EJECTED] },
+    Scene { name: "pool", path: "#/pool/orders?window=120", complete: &[LIVE, EJECTED], act: "" },
+    Scene { name: "why", path: "#/pool/orders?window=120&endpoint=orders-5", complete: &[LIVE, EJECTED], act: "" },
+    Scene { name: "lab", path: "#/lab?pool=orders", complete: &[LIVE, r#"[data-testid="lab"]"#], act: TRY },
 ];
 
 impl Scene {
@@ -50,6 +70,7 @@ impl Scene {
         for element in self.complete {
             wait_for(browser, element).await.with_context(|| self.name)?;
         }
+        browser.run::<()>(self.act, vec![]).await.with_context(|| self.name)?;
         for scheme in SCHEMES {
             browser.colour_scheme(scheme).await?;
             for (width, height) in SIZES {

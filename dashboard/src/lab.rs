@@ -161,25 +161,9 @@ fn whole(value: f64, message: &mut String) {
     message.push_str(&(value.round() as u64).to_string());
 }
 
-/// A text as JSON (RFC 8259, 7).
+/// A text as JSON.
 fn quote(text: &str, message: &mut String) {
-    message.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => {
-                message.push('\\');
-                message.push(letter);
-            }
-            letter if letter < ' ' => {
-                message.push_str("\\u00");
-                for digit in [letter as u32 >> 4, letter as u32 & 15] {
-                    message.push(char::from_digit(digit, 16).unwrap_or('0'));
-                }
-            }
-            letter => message.push(letter),
-        }
-    }
-    message.push('"');
+    message.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
 #[cfg(test)]

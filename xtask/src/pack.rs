@@ -21,14 +21,16 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use walrus::{ImportKind, Module};
 
+use crate::module::replace;
+
 /// Rewrites `NAME_bg.wasm` and `NAME.js` of a directory; of the classes that the glue exports, those in `classes` stay.
 pub(crate) fn pack(directory: &Path, name: &str, classes: &[&str]) -> Result<()> {
     let (wasm_file, glue_file) = (directory.join(format!("{name}_bg.wasm")), directory.join(format!("{name}.js")));
     let wasm = fs::read(&wasm_file).with_context(|| wasm_file.display().to_string())?;
     let glue = fs::read_to_string(&glue_file).with_context(|| glue_file.display().to_string())?;
     let (wasm, glue) = packed(&wasm, &glue, classes).with_context(|| format!("{name} cannot be packed"))?;
-    fs::write(&wasm_file, wasm).with_context(|| wasm_file.display().to_string())?;
-    fs::write(&glue_file, glue).with_context(|| glue_file.display().to_string())
+    replace(&wasm_file, &wasm)?;
+    replace(&glue_file, glue.as_bytes())
 }
 
 fn packed(wasm: &[u8], glue: &str, classes: &[&str]) -> Result<(Vec<u8>, String)> {

@@ -9,7 +9,7 @@
 //! | `write` | `field`, `text` | see [`crate::fields`] |
 //! | `live` | see [`crate::message`] | the shape of a live pool |
 //! | `run`, `stop` | | |
-//! | `save` | `what`: `result` or `scenario` | the answer has `file` |
+//! | `save` | `what`: `result` or `scenario` | the answer has `file` and its `name` |
 //!
 //! `"keep": true` in a message is in its answer, too: the page puts the setup into the address then. What answers a message has
 //! `reply`, what tells how far a trial is has none. What cannot be done is told in `note`. Every answer has `fields` by name, `problems`, `size`, `note`, `link`, `about`, `live`, `fault`, `playing`,
@@ -98,10 +98,11 @@ impl Desk {
             }
             "stop" => self.end(),
             "save" => {
-                let file = match text(message, "what").as_str() {
-                    "result" => self.form.saved.clone(),
-                    _ => export::scenario(&self.form.setup),
+                let (name, file) = match text(message, "what").as_str() {
+                    "result" => ("plimsoll-lab.json", self.form.saved.clone()),
+                    _ => ("plimsoll-scenario.json", export::scenario(&self.form.setup)),
                 };
+                more.insert("name".into(), name.into());
                 more.insert("file".into(), file.into());
             }
             _ => return Err(format!("the lab does not know what {what:?} is: page and lab are of different versions")),

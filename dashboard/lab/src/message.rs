@@ -8,6 +8,10 @@ use super::{Rate, Rates, Setup};
 use plimsoll_snapshot::{Circuit, CircuitState, Endpoint, FailureKind, LatencyMs, Pool, Reason, Signal, Transition};
 use serde_json::Value;
 
+/// Those that matter here; any other counts as closed.
+const STATES: [CircuitState; 4] =
+    [CircuitState::Open, CircuitState::HalfOpen, CircuitState::ForcedOpen, CircuitState::Disabled];
+
 /// The setup of the pool that a message tells of.
 ///
 /// # Errors
@@ -68,19 +72,13 @@ fn endpoint(seen: &Value) -> Endpoint {
             trace_ids: Vec::new(),
         },
     });
-    let state = match seen["circuit"]["state"].as_str() {
-        Some("open") => CircuitState::Open,
-        Some("half_open") => CircuitState::HalfOpen,
-        Some("forced_open") => CircuitState::ForcedOpen,
-        Some("disabled") => CircuitState::Disabled,
-        _ => CircuitState::Closed,
-    };
+    let state = STATES.into_iter().find(|state| seen["circuit"]["state"].as_str() == Some(state.name()));
     Endpoint {
         id: text(seen, "id"),
         weight: seen["weight"].as_u64().map_or(1, |weight| weight as u32),
         zone: seen["zone"].as_str().map(str::to_owned),
         latency_ms: latency(&seen["latency_ms"]),
-        circuit: Circuit { state, ..Circuit::default() },
+        circuit: Circuit { state: state.unwrap_or_default(), ..Circuit::default() },
         last_transition,
         ..Endpoint::default()
     }

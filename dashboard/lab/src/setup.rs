@@ -91,11 +91,6 @@ impl Setup {
         self.seeds = (USUAL_WORK / each).clamp(3, 10) as u32;
     }
 
-    /// Sets how long is measured.
-    pub fn measure_for(&mut self, time: Duration) {
-        self.scenario.measured = Extent::Time(time);
-    }
-
     /// Everything about it is within bounds and both configurations are accepted.
     ///
     /// # Errors

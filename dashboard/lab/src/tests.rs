@@ -38,6 +38,13 @@ fn played(setup: &Setup, step: u64) -> Trial {
     trial
 }
 
+impl Setup {
+    /// Sets how long is measured.
+    fn measure_for(&mut self, time: Duration) {
+        self.scenario.measured = Extent::Time(time);
+    }
+}
+
 fn row<'a>(result: &'a Comparison, name: &str) -> &'a Row {
     result.rows.iter().find(|row| row.figure.name == name).expect("a figure")
 }

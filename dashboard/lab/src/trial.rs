@@ -4,7 +4,6 @@
 use super::comparison::{Comparison, Figures, figures};
 use super::setup::{MAX_WORK, Plan, Setup, length};
 use plimsoll_sim::{Engine, Extent, Play, Scenario};
-use std::time::Duration;
 
 /// A trial under way. Dropping it abandons it.
 pub struct Trial {
@@ -129,10 +128,5 @@ impl Trial {
         self.scenario.seed = u64::from(self.over / 2 + 1);
         let engine = &self.engines[self.over as usize % 2];
         Play::with(&self.scenario, engine.terse(&self.scenario))
-    }
-
-    /// How long is simulated in one run.
-    pub fn length(&self) -> Duration {
-        length(&self.scenario)
     }
 }

@@ -59,7 +59,7 @@ impl Charts {
         let seconds = (window.span_ms() / 1000).to_string();
         browser::remember(WINDOW, &seconds);
         let end = window.end_ms().map(|end| end.to_string()).unwrap_or_default();
-        self.page.choose_all(&[("window", &seconds), ("end", &end)]);
+        self.page.choose_all(&[(WINDOW, &seconds), ("end", &end)]);
     }
 
     /// The endpoints, in the order of the table.

@@ -54,7 +54,7 @@ impl Wire {
     /// Nothing is left to read, or nothing that would be right.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
-        self.at >= self.bytes.len() || self.wrong.is_some()
+        self.at >= self.bytes.len() || self.is_wrong()
     }
 
     /// What was written.
@@ -235,7 +235,7 @@ impl Wire {
         self.whole(name, &mut length, 0, most as u64);
         for index in 0..length as usize {
             // What is out of range or cut short would only go on being so.
-            if self.wrong.is_some() {
+            if self.is_wrong() {
                 return;
             }
             if self.is_reading {

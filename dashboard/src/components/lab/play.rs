@@ -75,16 +75,19 @@ fn hear(bench: Bench, answer: &str) {
     if bench.lab.try_update(|lab| lab.receive(answer)) == Some(true) {
         bench.waiting.update(|waiting| *waiting = waiting.saturating_sub(1));
     }
-    let Some(lab) = bench.lab.try_get_untracked().filter(|lab| lab.failed.is_empty()) else { return };
-    let (link, file) = (lab.says("link"), lab.says("file"));
     // A pool that is being watched is still wanted.
     let pool = bench.page.route.with_untracked(|route| route.get("pool").to_owned());
-    if lab.holds("keep") && !link.is_empty() && (pool.is_empty() || pool == lab.says("live")) {
+    let todo = bench.lab.try_with_untracked(|lab| {
+        let keep = lab.holds("keep") && (pool.is_empty() || pool == lab.says("live"));
+        let link = if keep { lab.says("link") } else { String::new() };
+        lab.failed.is_empty().then(|| (link, lab.says("file"), lab.says("name")))
+    });
+    let Some(Some((link, file, name))) = todo else { return };
+    if !link.is_empty() {
         bench.page.choose_all(&[("pool", ""), ("s", &link)]);
     }
     if !file.is_empty() {
-        let name = if file.starts_with("{\"version\"") { "plimsoll-lab.json" } else { "plimsoll-scenario.json" };
-        browser::save(name, "application/json", &file);
+        browser::save(&name, "application/json", &file);
     }
 }
 

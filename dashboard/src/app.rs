@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use plimsoll_snapshot::Pool;
+use web_sys::js_sys::Function;
 
 use crate::chart::{Limits, Window};
 use crate::components::parts::{el, switch};
@@ -28,6 +29,8 @@ pub(crate) struct Page {
     /// The browser's monotonic clock when a chart was last drawn on the screen, and when the past was last asked for.
     pub(crate) charts_ms: StoredValue<u64>,
     pub(crate) past_ms: StoredValue<u64>,
+    /// Ends the pause between two polls.
+    pub(crate) wake: StoredValue<Option<Function>, LocalStorage>,
     /// The browser's monotonic clock.
     pub(crate) now: RwSignal<u64>,
     /// The proxy's time now, Unix milliseconds, rounded up to seconds.
@@ -75,6 +78,7 @@ impl Page {
             workers: RwSignal::new(Workers::default()),
             charts_ms: StoredValue::new(0),
             past_ms: StoredValue::new(0),
+            wake: StoredValue::new_local(None),
             now,
             proxy_now: RwSignal::new(0),
             poll_ms,
@@ -201,6 +205,11 @@ fn follow_browser(page: Page) {
     for event in ["scroll", "resize"] {
         browser::listen(event, move |_| page.scrolled.set(()));
     }
+    browser::listen("visibilitychange", move |_| poll::wake(page));
+    Effect::new(move |_| {
+        let _ = (page.watched(), page.by_worker());
+        poll::wake(page);
+    });
     browser::listen("keydown", move |event| keys::pressed(page, &event));
     Effect::new(move |_| {
         let place = page.pool_name().unwrap_or_else(|| match page.route.with(|route| route.place) {

@@ -59,6 +59,12 @@ impl Model {
         true
     }
 
+    /// From where on to ask for events, if the last snapshot does not say that there are none.
+    pub fn wanted_events(&self) -> Option<u64> {
+        let since = self.events.since();
+        self.snapshot.last_seq.is_none_or(|last| last != since).then_some(since)
+    }
+
     /// Nothing to show yet.
     pub fn is_empty(&self) -> bool {
         self.received_ms.is_none()

@@ -26,11 +26,11 @@ const BEGIN: &str = concat!(
 const END: &str = concat!(
     r#"</span><span class="address" data-s=".">-</span></td>"#,
     r#"<td class="num" role="cell" data-testid="score" data-label="Score" data-s=".">-</td>"#,
-    r#"<td class="num" role="cell" data-testid="rate" data-label="Requests" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
-    r#"<td role="cell" data-testid="failure" data-label="Failed" data-s="class .">-<span class="unit" data-s=".">-</span></td>"#,
-    r#"<td class="num" role="cell" data-testid="p50" data-label="p50" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
-    r#"<td class="num" role="cell" data-testid="p90" data-label="p90" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
-    r#"<td class="num" role="cell" data-testid="p99" data-label="p99" data-s=".">-<span class="unit" data-s=".">-</span></td>"#,
+    r#"<td class="num" role="cell" data-testid="rate" data-label="Requests" data-s=".">-</td>"#,
+    r#"<td role="cell" data-testid="failure" data-label="Failed" data-s="class .">-</td>"#,
+    r#"<td class="num" role="cell" data-testid="p50" data-label="p50" data-s=".">-</td>"#,
+    r#"<td class="num" role="cell" data-testid="p90" data-label="p90" data-s=".">-</td>"#,
+    r#"<td class="num" role="cell" data-testid="p99" data-label="p99" data-s=".">-</td>"#,
     r#"<td class="num" role="cell" data-testid="in-flight" data-label="In flight" data-s=".">-</td>"#,
     r#"<td role="cell" data-testid="spare" data-label="Spare" data-s="class .">-</td></tr>"#,
 );
@@ -256,7 +256,7 @@ mod tests {
         let history = history(&[pool("orders", 0.91, 0)], std::slice::from_ref(&after));
         let row = PoolRow::of(&after, history.pool("orders"));
         let cells = [&row.rate, &row.failure, &row.p50, &row.p99].map(ToString::to_string);
-        assert_eq!(cells, ["50.0 /s", "0 %", "4.1 ms", "21.7 ms"]);
+        assert_eq!(cells, ["50 /s", "0 %", "4.1 ms", "22 ms"]);
         assert_eq!((row.score.as_str(), row.states.as_str()), ("0.91", "1 ejected, 3 healthy"));
         assert_eq!((row.spare.as_str(), row.spare_gone, row.failing), ("1", false, false));
         assert_eq!(row.line("orders").values.len(), crate::sheet::places(&form()));

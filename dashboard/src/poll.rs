@@ -3,7 +3,6 @@
 //! One question at a time: the next is asked only after the last was answered, failed, or took longer than
 //! [`TIMEOUT_MS`]. Failing changes nothing in the rhythm, so the page recovers by itself.
 
-use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
@@ -36,8 +35,6 @@ const HIDDEN_MS: u64 = 5_000;
 const TOGETHER: Duration = Duration::from_millis(150);
 /// While no chart is on the screen, the past is asked for this seldom.
 const UNSEEN_MS: u64 = 10_000;
-/// The loop looks this often whether it is time; a tab that becomes visible is served this soon.
-const SLICE_MS: u32 = 250;
 
 /// The browser's monotonic clock, milliseconds.
 pub(crate) fn now_ms() -> u64 {
@@ -59,17 +56,28 @@ pub(crate) async fn run(page: Page) {
         while (page.watched(), untrack(|| page.by_worker())) == asked {
             let every_ms = if document().hidden() { HIDDEN_MS } else { VISIBLE_MS };
             page.poll_ms.set(every_ms);
-            let now_ms = now_ms();
-            if now_ms > page.now.get_untracked() + every_ms {
-                page.now.set(now_ms);
-                page.proxy_now.set(now_on_page(page));
-            }
-            let left_ms = (asked_ms + every_ms).saturating_sub(now_ms);
+            let left_ms = (asked_ms + every_ms).saturating_sub(now_ms());
             if left_ms == 0 {
                 break;
             }
-            TimeoutFuture::new(SLICE_MS.min(left_ms as u32)).await;
+            sleep(page, left_ms as i32).await;
         }
+    }
+}
+
+/// For so long, or until somebody wakes the loop.
+async fn sleep(page: Page, ms: i32) {
+    let promise = js_sys::Promise::new(&mut |wake, _| {
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&wake, ms);
+        page.wake.set_value(Some(wake));
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
+/// Has the loop look whether it is time to ask: the tab is seen again, or the page shows something else.
+pub(crate) fn wake(page: Page) {
+    if let Some(wake) = page.wake.try_update_value(Option::take).flatten() {
+        let _ = wake.call0(&JsValue::NULL);
     }
 }
 
@@ -97,8 +105,9 @@ async fn ask(page: Page, pool: Option<&str>) {
     // Over a slow line the figures do not wait for the rest.
     let alone = set_timeout_with_handle(move || bring(page), TOGETHER);
     if good {
-        let since = page.model.with_untracked(|model| model.events.since());
-        if let Ok(answer) = get(&format!("{EVENTS}{since}")).await {
+        if let Some(since) = page.model.with_untracked(Model::wanted_events)
+            && let Ok(answer) = get(&format!("{EVENTS}{since}")).await
+        {
             page.model.update_untracked(|model| model.receive_events(&answer));
         }
         if let Some(pool) = pool {

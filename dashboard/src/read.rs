@@ -30,6 +30,7 @@ pub fn snapshot(tree: &Value) -> Result<Snapshot, String> {
         version: number(tree, "version") as u32,
         at_ms: tree["at_ms"].as_u64().ok_or_else(|| missing("at_ms"))?,
         tick_ms: number(tree, "tick_ms"),
+        last_seq: tree["last_seq"].as_u64(),
         workers: list(tree, "workers", worker),
         pools: tree["pools"].as_array().ok_or_else(|| missing("pools"))?.iter().map(pool).collect(),
     })

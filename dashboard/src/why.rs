@@ -80,7 +80,7 @@ pub fn facts(reason: &Reason) -> Vec<Fact> {
     }
     if let Some(pool) = reason.pool {
         let value = match reason.signal {
-            Signal::Silence => format!("p99.9 {}", format::latency(Some(pool))),
+            Signal::Silence => format!("p99.9 {}", format::recorded(Some(pool), "ms")),
             Signal::Slowness | Signal::SlowRate => format!("{} slow", format::percent(Some(pool))),
             _ => format!("{} failed", format::percent(Some(pool))),
         };

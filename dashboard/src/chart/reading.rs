@@ -56,7 +56,7 @@ impl Chart {
             values.push(Value { name: series.name.clone(), text, color: series.color, place: series.place });
         }
         if self.kind.form() == Form::Stack && values.len() > 1 {
-            let text = format::rate(total).to_string();
+            let text = format::recorded(total, self.kind.unit()).to_string();
             values.push(Value { name: "total".into(), text, color: self.look.theme.ink(), place: None });
         }
         Reading { at_ms, end_ms, values }
@@ -66,10 +66,9 @@ impl Chart {
     pub(super) fn text(&self, value: f32) -> String {
         let value = (!value.is_nan()).then_some(f64::from(value));
         match self.kind {
-            Kind::Traffic | Kind::Failures => format::rate(value).to_string(),
             Kind::Scores => format::score(value),
             Kind::Circuits => value.map_or(format::NONE, |code| bands::word(code as usize)).into(),
-            _ => format::latency(value).to_string(),
+            _ => format::recorded(value, self.kind.unit()).to_string(),
         }
     }
 }

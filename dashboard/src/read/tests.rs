@@ -97,7 +97,7 @@ fn full() -> Snapshot {
         endpoints: (0..60).map(endpoint).collect(),
     };
     let workers = vec![Worker { id: "0".into(), age_ms: 12, stale: true }];
-    Snapshot { version: 1, at_ms: 5_000, tick_ms: 100, workers, pools: vec![pool] }
+    Snapshot { version: 1, at_ms: 5_000, tick_ms: 100, last_seq: Some(7), workers, pools: vec![pool] }
 }
 
 fn tree(text: &str) -> Value {

@@ -50,7 +50,7 @@ fn a_row_shows_what_happened_since_the_last_polls() {
     let (history, pool) = shown(vec![endpoint("a", 100, 0), endpoint("b", 0, 0)], vec![after, endpoint("b", 10, 0)]);
     let row = row(&history, &pool, 0);
     let cells = [&row.share, &row.rate, &row.failure, &row.p50, &row.p99].map(ToString::to_string);
-    assert_eq!(cells, ["75.0 %", "30.0 /s", "10.0 %", "4.1 ms", "21.7 ms"]);
+    assert_eq!(cells, ["75.0 %", "30 /s", "10.0 %", "4.1 ms", "22 ms"]);
     assert_eq!((row.in_flight.as_str(), row.failing, row.due_part), ("2", true, 0.5));
 }
 
@@ -111,7 +111,7 @@ fn a_pool_that_is_all_ejected_has_no_due_shares() {
 fn a_pools_head_tells_requests_from_attempts_and_refusals_only_when_there_are_any() {
     let (mut history, mut pool) = shown(vec![endpoint("a", 0, 0)], vec![endpoint("a", 40, 4)]);
     let head = PoolHead::of(&pool, history.pool("orders"));
-    assert_eq!((head.rate.to_string().as_str(), head.failure.to_string().as_str()), ("40.0 /s", "10.0 %"));
+    assert_eq!((head.rate.to_string().as_str(), head.failure.to_string().as_str()), ("40 /s", "10.0 %"));
     assert_eq!((head.refused, head.steering.as_str()), (None, "peak_ewma"));
     pool.refused = 6;
     pool.cluster = "orders-v2".into();
@@ -127,5 +127,5 @@ fn a_row_fills_its_form() {
     let line = row(&history, &pool, 0).line("a", 0, true, Theme { dark: false }, String::new());
     assert_eq!(line.values.len(), crate::sheet::places(FORM));
     let class = line.values.iter().position(|value| value == "num notable").expect("some attempts failed");
-    assert_eq!(line.values[class + 1..class + 3], ["10.0", " %"]);
+    assert_eq!(line.values[class + 1], "10.0 %");
 }

@@ -31,6 +31,7 @@ pub(super) fn snapshot(only: Option<&str>) -> Snapshot {
     }
     let mut answer = Snapshot { version: VERSION, at_ms: reader.now_ms, tick_ms, ..Snapshot::default() };
     answer.workers = reader.workers(&ages);
+    answer.last_seq = Some(log.last_seq);
     vm::with(|vm| {
         let pools: Vec<&Pool> = vm.pools().map(|state| &state.pool).collect();
         let mut names = Vec::new();

@@ -211,13 +211,14 @@ fn follow_browser(page: Page) {
         poll::wake(page);
     });
     browser::listen("keydown", move |event| keys::pressed(page, &event));
-    Effect::new(move |_| {
-        let place = page.pool_name().unwrap_or_else(|| match page.route.with(|route| route.place) {
+    // The model changes with every poll, this does not.
+    let place = Memo::new(move |_| {
+        page.pool_name().unwrap_or_else(|| match page.route.with(|route| route.place) {
             Place::Lab => "Lab".into(),
             _ => "All pools".into(),
-        });
-        document().set_title(&format!("{place} – Plimsoll"));
+        })
     });
+    Effect::new(move |_| document().set_title(&format!("{} – Plimsoll", place.get())));
 }
 
 /// Which page it is, by number: a change of anything else leaves the page's elements as they are.

@@ -16,6 +16,7 @@ pub(crate) mod parts;
 mod pool;
 mod row;
 mod sheet;
+mod strip;
 mod table;
 mod top;
 mod why;

@@ -5,11 +5,12 @@ use plimsoll_snapshot::{Pool, Snapshot};
 use crate::alerts::{self, Alert};
 use crate::format::{self, Quantity};
 use crate::history::{History, PoolHistory};
+use crate::palette::Theme;
 use crate::route::Route;
 use crate::rows::figure_class;
 use crate::sheet::Line;
 use crate::state::{self, State};
-use crate::strip;
+use crate::strip::{self, Strip};
 
 /// A pool's row, for [`PoolRow::line`]; for the roles see [`crate::rows::FORM`].
 pub fn form() -> String {
@@ -100,11 +101,11 @@ impl PoolRow {
 }
 
 impl PoolRow {
-    /// The values for [`form`].
-    pub fn line(&self, name: &str) -> Line {
+    /// The values for [`form`]; for theme and density see [`Strip`].
+    pub fn line(&self, name: &str, theme: Theme, density: f64) -> Line {
         let mut line = Line::new(name);
         line.put(name).put(&self.alerts.len().to_string()).put(&Route::pool(name).link()).put(name).put(&self.steering);
-        strip::put(&mut line, &self.strip);
+        line.put(&Strip::text(&self.strip, theme, density));
         line.put(&format!("{} {}", self.states, self.shared))
             .put(&self.score)
             .figure(&self.rate)
@@ -259,7 +260,7 @@ mod tests {
         assert_eq!(cells, ["50 /s", "0 %", "4.1 ms", "22 ms"]);
         assert_eq!((row.score.as_str(), row.states.as_str()), ("0.91", "1 ejected, 3 healthy"));
         assert_eq!((row.spare.as_str(), row.spare_gone, row.failing), ("1", false, false));
-        assert_eq!(row.line("orders").values.len(), crate::sheet::places(&form()));
+        assert_eq!(row.line("orders", Theme { dark: false }, 1.0).values.len(), crate::sheet::places(&form()));
     }
 
     #[test]

@@ -23,9 +23,7 @@ pub const FORM: &str = concat!(
     r#"<td class="state" role="cell" data-testid="status" data-label="State" data-s="title">"#,
     r#"<span><span class="mark" aria-hidden="true" data-s="<"></span><span data-s=".">-</span></span></td>"#,
     r#"<td class="num" role="cell" data-testid="score" data-label="Score" data-s=".">-</td>"#,
-    r#"<td class="share" role="cell" data-testid="share" data-label="Share"><span class="bar" aria-hidden="true">"#,
-    r#"<span class="fill" data-s="style"></span><span class="due" data-s="style"></span></span>"#,
-    r#"<span class="figure" data-s=".">-</span></td>"#,
+    r#"<td class="num share" role="cell" data-testid="share" data-label="Share" data-s="style .">-</td>"#,
     r#"<td class="num" role="cell" data-testid="weight" data-label="Weight" data-s=".">-</td>"#,
     r#"<td class="num" role="cell" data-testid="in-flight" data-label="In flight" data-s=".">-</td>"#,
     r#"<td class="num" role="cell" data-testid="rate" data-label="Rate" data-s=".">-</td>"#,
@@ -157,7 +155,8 @@ impl EndpointRow {
     /// The values for [`FORM`]. `place` is the endpoint's in the configuration, which its colour in the charts follows;
     /// `open`: its card is shown; `spark` is the drawing of how it went.
     pub fn line(&self, id: &str, place: usize, open: bool, theme: Theme, spark: String) -> Line {
-        let percent = |part: f64| (100.0 * part) as u32;
+        // Below one, so that two digits tell it.
+        let percent = |part: f64| ((100.0 * part) as u32).min(99);
         let none = if self.change.is_none() { "none yet" } else { "" };
         let change = |text: fn(&Change) -> String| self.change.as_ref().map(text).unwrap_or_default();
         let what = |change: &Change| format!("{} → {}", format::circuit(change.from), format::circuit(change.to));
@@ -175,9 +174,8 @@ impl EndpointRow {
             .put(&mark::of(self.state))
             .put(self.state.word())
             .put(&self.score)
-            .put(&format!("width:{}%", percent(self.share_part)))
-            .put(&format!("left:{}%", percent(self.due_part)))
-            .put(&self.share.to_string())
+            .put(&format!("--part:.{:02};--due:.{:02}", percent(self.share_part), percent(self.due_part)))
+            .figure(&self.share)
             .put(&self.weight)
             .put(&self.in_flight)
             .figure(&self.rate)

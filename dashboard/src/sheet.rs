@@ -6,6 +6,7 @@
 //!
 //! - `.` its text: the text that it begins with, which has to be there (`-` in our forms)
 //! - `<` what it holds, as SVG of our own; never anything that came from outside
+//! - `#` what is drawn on it: a [`crate::strip::Strip`]
 //! - any other word: the attribute of this name
 //!
 //! Values come in the order of the elements in the document, and of the words within an element.
@@ -22,6 +23,8 @@ pub enum Slot {
     Text,
     /// All that it holds.
     Drawing,
+    /// What is drawn on this canvas.
+    Strip,
     /// The attribute of this name.
     Attribute(String),
 }
@@ -31,6 +34,7 @@ pub fn slots(words: &str) -> impl Iterator<Item = Slot> {
     words.split_ascii_whitespace().map(|word| match word {
         "." => Slot::Text,
         "<" => Slot::Drawing,
+        "#" => Slot::Strip,
         name => Slot::Attribute(name.to_owned()),
     })
 }
@@ -79,8 +83,8 @@ mod tests {
 
     #[test]
     fn words_say_what_is_filled_in() {
-        let found: Vec<Slot> = slots("class . <").collect();
-        assert_eq!(found, [Slot::Attribute("class".into()), Slot::Text, Slot::Drawing]);
+        let found: Vec<Slot> = slots("class . < #").collect();
+        assert_eq!(found, [Slot::Attribute("class".into()), Slot::Text, Slot::Drawing, Slot::Strip]);
         assert_eq!(places(r#"<td data-s="class .">-<b data-s=".">-</b></td>"#), 3);
     }
 

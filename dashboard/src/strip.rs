@@ -1,13 +1,15 @@
 //! A pool's endpoints as a row of small marks, one shape for each state, so that a pool's health is seen before a word is
 //! read. Many endpoints share marks; a mark then shows the worst of those that it stands for.
 
-use crate::sheet::Line;
+use crate::palette::{Rgb, Theme};
 use crate::state::State;
 
 /// Most marks in a strip.
 pub const MOST: usize = 60;
 /// Width and height of a mark's cell, pixels of the page.
-const CELL: (usize, usize) = (8, 14);
+pub const CELL: (usize, usize) = (8, 14);
+/// A density is told in hundredths.
+const PER_DENSITY: f64 = 100.0;
 
 /// One state per mark, and how many endpoints a mark stands for.
 pub fn marks(states: &[State]) -> (Vec<State>, usize) {
@@ -16,47 +18,98 @@ pub fn marks(states: &[State]) -> (Vec<State>, usize) {
     (states.chunks(each).map(worst).collect(), each)
 }
 
-/// The drawing, for [`put`]: a path for everything that is filled in one state's colour, and one for what is stroked. Colours
-/// come from the page's classes. It is redrawn every second, so what stays is not made anew.
-pub const FORM: &str = concat!(
-    r#"<svg data-s="viewBox width height"><path class="bad line" data-s="d"/><path class="bad line" data-s="d"/>"#,
-    r#"<path class="warn" data-s="d"/><path class="warn line" data-s="d"/>"#,
-    r#"<path class="warn" data-s="d"/><path class="warn line" data-s="d"/><path class="warn" data-s="d"/>"#,
-    r#"<path class="quiet line" data-s="d"/><path class="quiet line" data-s="d"/><path class="good" data-s="d"/></svg>"#,
-);
+/// The canvas, for [`Strip::text`]. Of SVG it would be ten paths to a pool, each read, laid out and painted anew whenever an
+/// endpoint's state changes: a fifth of an update with twenty pools.
+pub const FORM: &str = r##"<canvas data-s="#"></canvas>"##;
 
-/// The values for [`FORM`].
-pub fn put(line: &mut Line, states: &[State]) {
-    let (marks, _) = marks(states);
-    let (cell, height) = CELL;
-    let width = (marks.len() * cell).max(1);
-    line.put(&format!("0 0 {width} {height}")).put(&width.to_string()).put(&height.to_string());
-    for state in State::ALL {
-        let (filled, stroked) = shape(state);
-        for shape in [filled, stroked].into_iter().filter(|shape| !shape.is_empty()) {
-            let mut path = String::new();
-            for (place, _) in marks.iter().enumerate().filter(|(_, mark)| **mark == state) {
-                path.push('M');
-                path.push_str(&(place * cell).to_string());
-                path.push_str(" 0");
-                path.push_str(shape);
-            }
-            line.put(&path);
+/// What there is to draw: the state of each mark, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strip {
+    /// From left to right.
+    pub marks: Vec<State>,
+    /// For its colours.
+    pub theme: Theme,
+    /// Points of the screen to a pixel of the page.
+    pub density: f64,
+}
+
+/// A piece of a mark, in pixels from its cell's upper left corner.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Piece {
+    /// A filled rectangle: left, top, width, height.
+    Box([f64; 4]),
+    /// The outline of one.
+    Frame([f64; 4]),
+    /// A line through points.
+    Line(&'static [(f64, f64)]),
+    /// What is inside of such a line.
+    Area(&'static [(f64, f64)]),
+}
+
+impl Strip {
+    /// As a text: two that are alike look alike.
+    pub fn text(states: &[State], theme: Theme, density: f64) -> String {
+        let (marks, _) = marks(states);
+        let mut text: String = marks.into_iter().map(|state| char::from(state.letter())).collect();
+        text.push(if theme.dark { 'D' } else { 'L' });
+        text.push_str(&((density * PER_DENSITY).round() as u32).to_string());
+        text
+    }
+
+    /// From such a text.
+    pub fn read(text: &str) -> Strip {
+        let (marks, look) = text.split_at(text.find(['D', 'L']).unwrap_or(text.len()));
+        let density = look.get(1..).and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
+        Strip {
+            marks: marks.bytes().map(State::of_letter).collect(),
+            theme: Theme { dark: look.starts_with('D') },
+            density: f64::from(density).max(1.0) / PER_DENSITY,
         }
+    }
+
+    /// Alike but for the states.
+    pub fn looks_as(&self, other: &Strip) -> bool {
+        (self.marks.len(), self.theme) == (other.marks.len(), other.theme) && self.density == other.density
+    }
+
+    /// Width and height, pixels of the page.
+    pub fn size(&self) -> (usize, usize) {
+        ((self.marks.len() * CELL.0).max(1), CELL.1)
+    }
+
+    /// The pieces of each mark, with how far to the right it begins, and its colour.
+    pub fn pieces(&self) -> impl Iterator<Item = (f64, Rgb, &'static [Piece])> {
+        self.marks.iter().enumerate().map(|(place, state)| {
+            let colour = match (state.tone(), self.theme.dark) {
+                ("bad", _) => self.theme.bad(),
+                ("warn", _) => self.theme.warn(),
+                ("quiet", _) => self.theme.quiet(),
+                // Most are well: what is not stands out.
+                (_, false) => (127, 191, 160),
+                (_, true) => (61, 143, 104),
+            };
+            ((place * CELL.0) as f64, colour, pieces(*state))
+        })
     }
 }
 
-/// What is filled and what is stroked, from the cell's upper left corner on.
-fn shape(state: State) -> (&'static str, &'static str) {
+const LOWER_HALF: Piece = Piece::Box([1.0, 7.0, 6.0, 6.0]);
+const OUTLINE: Piece = Piece::Frame([1.5, 1.5, 5.0, 11.0]);
+const DOWN: Piece = Piece::Line(&[(1.5, 4.0), (6.5, 10.0)]);
+const UP: Piece = Piece::Line(&[(6.5, 4.0), (1.5, 10.0)]);
+
+fn pieces(state: State) -> &'static [Piece] {
     match state {
-        State::Healthy => ("m1 1h6v12h-6z", ""),
-        State::Degraded => ("m1 7h6v6h-6z", "m1.5 1.5h5"),
-        State::Warming => ("m7 1v12h-6z", ""),
-        State::HalfOpen => ("m1 7h6v6h-6z", "m1.5 7v-5.5h5v5.5"),
-        State::Ejected => ("", "m1.5 4l5 6m0 -6l-5 6"),
-        State::Forced => ("", "m1.5 1.5h5v11h-5zm0 2.5l5 6m0 -6l-5 6"),
-        State::Draining => ("", "m4 1.5v11m-2.5 -3l2.5 3l2.5 -3"),
-        State::Unknown => ("", "m1.5 1.5h5v11h-5z"),
+        State::Healthy => &[Piece::Box([1.0, 1.0, 6.0, 12.0])],
+        State::Degraded => &[LOWER_HALF, Piece::Line(&[(1.5, 1.5), (6.5, 1.5)])],
+        State::Warming => &[Piece::Area(&[(7.0, 1.0), (7.0, 13.0), (1.0, 13.0)])],
+        State::HalfOpen => &[LOWER_HALF, Piece::Line(&[(1.5, 7.0), (1.5, 1.5), (6.5, 1.5), (6.5, 7.0)])],
+        State::Ejected => &[DOWN, UP],
+        State::Forced => &[OUTLINE, DOWN, UP],
+        State::Draining => {
+            &[Piece::Line(&[(4.0, 1.5), (4.0, 12.5)]), Piece::Line(&[(1.5, 9.5), (4.0, 12.5), (6.5, 9.5)])]
+        }
+        State::Unknown => &[OUTLINE],
     }
 }
 
@@ -81,36 +134,36 @@ mod tests {
     }
 
     #[test]
-    fn every_state_is_told_by_its_shape() {
-        let mut shapes: Vec<_> = State::ALL.map(shape).into();
-        shapes.sort_unstable();
-        shapes.dedup();
-        assert_eq!(shapes.len(), State::ALL.len());
+    fn every_state_is_told_by_its_shape_within_its_cell() {
+        for (place, state) in State::ALL.into_iter().enumerate() {
+            assert!(State::ALL[..place].iter().all(|other| pieces(*other) != pieces(state)), "{state:?}");
+            for piece in pieces(state) {
+                let points = match piece {
+                    Piece::Box([x, y, width, height]) | Piece::Frame([x, y, width, height]) => {
+                        vec![(*x, *y), (x + width, y + height)]
+                    }
+                    Piece::Line(points) | Piece::Area(points) => points.to_vec(),
+                };
+                let fits = |(x, y): (f64, f64)| (0.5..=7.5).contains(&x) && (0.5..=13.5).contains(&y);
+                assert!(points.into_iter().all(fits), "{state:?}: {piece:?}");
+            }
+        }
     }
 
     #[test]
-    fn the_drawing_is_as_wide_as_its_marks_and_has_a_path_for_what_each_state_has() {
-        let mut line = Line::new("orders");
-        put(&mut line, &[State::Healthy, State::Healthy, State::Ejected]);
-        assert_eq!(line.values.len(), crate::sheet::places(FORM));
-        assert_eq!(line.values[..3], ["0 0 24 14", "24", "14"]);
-        let mut paths = FORM.split("<path class=\"").skip(1).zip(&line.values[3..]);
-        for state in State::ALL {
-            let (filled, stroked) = shape(state);
-            for (shape, end) in
-                [(filled, "\" "), (stroked, " line\" ")].into_iter().filter(|(shape, _)| !shape.is_empty())
-            {
-                let (path, value) = paths.next().expect("a path for each");
-                assert!(path.starts_with(&format!("{}{end}", state.tone())), "{state:?}: {path}");
-                let places: &[usize] = match state {
-                    State::Healthy => &[0, 8],
-                    State::Ejected => &[16],
-                    _ => &[],
-                };
-                let expected: String = places.iter().map(|place| format!("M{place} 0{shape}")).collect();
-                assert_eq!(*value, expected);
-            }
+    fn what_is_drawn_is_read_from_a_text() {
+        let states = [State::Healthy, State::Healthy, State::Ejected];
+        for (dark, density, text) in [(false, 1.0, "hheL100"), (true, 1.25, "hheD125")] {
+            let theme = Theme { dark };
+            assert_eq!(Strip::text(&states, theme, density), text);
+            assert_eq!(Strip::read(text), Strip { marks: states.to_vec(), theme, density });
         }
-        assert!(paths.next().is_none());
+        let strip = Strip::read("hheL100");
+        assert_eq!(strip.size(), (24, 14));
+        let lefts: Vec<_> = strip.pieces().map(|(left, ..)| left).collect();
+        assert_eq!(lefts, [0.0, 8.0, 16.0]);
+        let nothing = Strip::read("");
+        assert_eq!((nothing.size(), nothing.pieces().count()), ((1, 14), 0));
+        assert!(nothing.density > 0.0);
     }
 }

@@ -30,10 +30,11 @@ pub(crate) fn Overview(page: Page) -> AnyView {
     let summary = Memo::new(move |_| page.model.with(|model| Summary::of(&model.snapshot, &model.history)));
     let rows = move || {
         let wanted = page.chosen("q");
+        let (theme, density) = (page.theme.get(), window().device_pixel_ratio());
         let fits = |name: &str| wanted.split_whitespace().all(|word| holds(name, word));
         let lines = summary.with(|summary| {
             let pools = summary.pools.iter().filter(|(name, _)| fits(name));
-            pools.map(|(name, row)| row.line(name)).collect()
+            pools.map(|(name, row)| row.line(name, theme, density)).collect()
         });
         (form(), lines)
     };

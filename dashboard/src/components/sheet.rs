@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, FocusOptions, HtmlTemplateElement, Node};
+use web_sys::{Element, Event, FocusOptions, HtmlCanvasElement, HtmlTemplateElement, Node};
 
 use super::parts::{El, el};
+use super::strip;
 use crate::browser;
 use crate::sheet::{Line, SLOTS, Slot, slots};
 
@@ -23,6 +24,7 @@ struct Row {
 enum Place {
     Text(Node),
     Drawing(Element),
+    Strip(HtmlCanvasElement),
     Attribute(Element, String),
 }
 
@@ -109,6 +111,7 @@ impl Row {
             match place {
                 Place::Text(text) => text.set_node_value(Some(value)),
                 Place::Drawing(element) => element.set_inner_html(value),
+                Place::Strip(canvas) => strip::draw(canvas, self.values.get(at), value),
                 Place::Attribute(element, name) => {
                     let _ = element.set_attribute(name, value);
                 }
@@ -132,6 +135,7 @@ fn made(form: &str, key: String) -> Option<Row> {
             places.push(match slot {
                 Slot::Text => Place::Text(part.first_child()?),
                 Slot::Drawing => Place::Drawing(part.clone()),
+                Slot::Strip => Place::Strip(part.clone().unchecked_into()),
                 Slot::Attribute(name) => Place::Attribute(part.clone(), name),
             });
         }

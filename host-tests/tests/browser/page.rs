@@ -73,11 +73,19 @@ const WHY: &str = r#"
 
 /// The overview's rows.
 const POOLS: &str = r#"
+    const shapes = canvas => {
+        const cell = canvas.width / (canvas.clientWidth / 8), context = canvas.getContext("2d");
+        const cells = [];
+        for (let left = 0; left + cell <= canvas.width; left += cell) {
+            cells.push(context.getImageData(left, 0, cell, canvas.height).data.join());
+        }
+        return new Set(cells).size;
+    };
     const text = (row, name) => row.querySelector(`[data-testid="${name}"]`).textContent.replace(/\s+/g, " ").trim();
     return [...document.querySelectorAll('[data-testid="pool-row"]')].map(row => ({
         pool: row.dataset.pool, alerts: Number(row.dataset.alerts), states: text(row, "strip"), score: text(row, "score"),
         rate: text(row, "rate"), failure: text(row, "failure"), p99: text(row, "p99"), spare: text(row, "spare"),
-        marks: row.querySelectorAll('[data-testid="strip"] svg path:not([d=""])').length,
+        marks: shapes(row.querySelector('[data-testid="strip"] canvas')),
     }));"#;
 
 /// What fires.

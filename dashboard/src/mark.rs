@@ -40,9 +40,18 @@ fn circuit_shape(state: CircuitState) -> Shape {
 }
 
 fn svg((filled, stroked): Shape) -> String {
-    format!(
-        r#"<svg viewBox="0 0 16 16"><path d="{filled}" fill="currentColor"/><path d="{stroked}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/></svg>"#
-    )
+    let mut svg = String::from(r#"<svg viewBox="0 0 16 16">"#);
+    let pieces = [
+        (filled, r#"fill="currentColor"/>"#),
+        (stroked, r#"fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/>"#),
+    ];
+    for (outline, how) in pieces.into_iter().filter(|(outline, _)| !outline.is_empty()) {
+        for part in [r#"<path d=""#, outline, r#"" "#, how] {
+            svg.push_str(part);
+        }
+    }
+    svg.push_str("</svg>");
+    svg
 }
 
 /// The mark of an endpoint's state, as SVG.

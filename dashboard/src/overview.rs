@@ -101,11 +101,11 @@ impl PoolRow {
 }
 
 impl PoolRow {
-    /// The values for [`form`]; for theme and density see [`Strip`].
-    pub fn line(&self, name: &str, theme: Theme, density: f64) -> Line {
+    /// The values for [`form`]; for theme and density see [`Strip`], without a density none is drawn.
+    pub fn line(&self, name: &str, theme: Theme, density: Option<f64>) -> Line {
         let mut line = Line::new(name);
         line.put(name).put(&self.alerts.len().to_string()).put(&Route::pool(name).link()).put(name).put(&self.steering);
-        line.put(&Strip::text(&self.strip, theme, density));
+        line.put(&density.map(|density| Strip::text(&self.strip, theme, density)).unwrap_or_default());
         line.put(&format!("{} {}", self.states, self.shared))
             .put(&self.score)
             .figure(&self.rate)
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(cells, ["50 /s", "0 %", "4.1 ms", "22 ms"]);
         assert_eq!((row.score.as_str(), row.states.as_str()), ("0.91", "1 ejected, 3 healthy"));
         assert_eq!((row.spare.as_str(), row.spare_gone, row.failing), ("1", false, false));
-        assert_eq!(row.line("orders", Theme { dark: false }, 1.0).values.len(), crate::sheet::places(&form()));
+        assert_eq!(row.line("orders", Theme { dark: false }, Some(1.0)).values.len(), crate::sheet::places(&form()));
     }
 
     #[test]

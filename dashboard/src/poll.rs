@@ -33,6 +33,8 @@ const VISIBLE_MS: u64 = 1_000;
 const HIDDEN_MS: u64 = 5_000;
 /// What follows the snapshot is waited for so long, so that all that changes is drawn at once.
 const TOGETHER: Duration = Duration::from_millis(150);
+/// The first figures are laid out and painted before anything else is asked for.
+const FIRST_FRAME_MS: i32 = 50;
 /// While no chart is on the screen, the past is asked for this seldom.
 const UNSEEN_MS: u64 = 10_000;
 
@@ -101,6 +103,7 @@ async fn ask(page: Page, pool: Option<&str>) {
         show(page).await;
         // After the frame that this leads to.
         request_animation_frame(move || set_timeout(move || page.settled.set(true), Duration::ZERO));
+        sleep(page, FIRST_FRAME_MS).await;
     }
     // Over a slow line the figures do not wait for the rest.
     let alone = set_timeout_with_handle(move || bring(page), TOGETHER);

@@ -17,8 +17,7 @@ use crate::state::State;
 /// out: a table that is not laid out as one would lose its meaning for assistive programs.
 pub const FORM: &str = concat!(
     r#"<tr role="row" data-testid="endpoint-row" data-s="data-endpoint data-state data-status data-circuit">"#,
-    r#"<th class="endpoint" role="rowheader" scope="row"><button data-row data-s="aria-expanded title">"#,
-    r#"<span class="swatch" aria-hidden="true" data-s="<"></span>"#,
+    r#"<th class="endpoint" role="rowheader" scope="row"><button data-row data-s="aria-expanded title style">"#,
     r#"<span class="id" data-s=".">-</span><span class="address" data-s=".">-</span></button></th>"#,
     r#"<td class="state" role="cell" data-testid="status" data-label="State" data-s="title">"#,
     r#"<span><span class="mark" aria-hidden="true" data-s="<"></span><span data-s=".">-</span></span></td>"#,
@@ -167,7 +166,7 @@ impl EndpointRow {
             .put(format::circuit_key(self.circuit))
             .put(&open.to_string())
             .put(&format!("{id}: why it stands as it does"))
-            .put(&swatch(place, theme))
+            .put(&line_by(place, theme))
             .put(id)
             .put(&self.place)
             .put(self.state.meaning())
@@ -201,11 +200,10 @@ pub fn figure_class(notable: bool) -> &'static str {
 }
 
 /// The line by which the charts draw an endpoint.
-fn swatch(place: usize, theme: Theme) -> String {
-    let (colour, dash) = (palette::css(theme.line(place)), if palette::dashed(place) { "5 3" } else { "none" });
-    format!(
-        r#"<svg viewBox="0 0 16 16"><path d="M0 8h16" stroke="{colour}" stroke-width="3" stroke-dasharray="{dash}"/></svg>"#
-    )
+fn line_by(place: usize, theme: Theme) -> String {
+    let colour = palette::css(theme.line(place));
+    let gap = if palette::dashed(place) { "#0000" } else { &colour };
+    format!("--line:repeating-linear-gradient(90deg,{colour} 0 5px,{gap} 5px 8px)")
 }
 
 fn weight(endpoint: &Endpoint) -> String {

@@ -30,7 +30,8 @@ pub(crate) fn Overview(page: Page) -> AnyView {
     let summary = Memo::new(move |_| page.model.with(|model| Summary::of(&model.snapshot, &model.history)));
     let rows = move || {
         let wanted = page.chosen("q");
-        let (theme, density) = (page.theme.get(), window().device_pixel_ratio());
+        // Figures first: to make a canvas takes longer than to fill a row.
+        let (theme, density) = (page.theme.get(), page.settled.get().then(|| window().device_pixel_ratio()));
         let fits = |name: &str| wanted.split_whitespace().all(|word| holds(name, word));
         let lines = summary.with(|summary| {
             let pools = summary.pools.iter().filter(|(name, _)| fits(name));

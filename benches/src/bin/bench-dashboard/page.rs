@@ -10,6 +10,9 @@ use std::time::Duration;
 /// A page with a thousand rows on a slowed processor of a machine that does other things.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// So long nobody asks the page: every answer is work of the same, slowed thread, in the midst of what is timed.
+const UNDISTURBED: Duration = Duration::from_secs(3);
+
 /// Runs before the page's own scripts: notes when the first row with figures is painted, and keeps the wasm's memory at
 /// hand. A message that is sent while a frame is made arrives after its paint.
 pub(crate) const WATCH: &str = r#"
@@ -104,6 +107,7 @@ pub(crate) struct Size {
 pub(crate) async fn open(browser: &Browser, url: &str) -> Result<Moments> {
     browser.open("about:blank").await?;
     browser.open(url).await?;
+    tokio::time::sleep(UNDISTURBED).await;
     let look = async || browser.run::<Moments>(MOMENTS, vec![]).await;
     until(&format!("a row with figures at {url}"), PATIENCE, look, |moments| moments.useful.is_some()).await
 }

@@ -121,6 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn events_are_asked_for_when_there_are_some_and_always_where_nothing_tells() {
+        let mut model = Model::default();
+        model.receive(Ok(FIRST.into()), 100);
+        assert_eq!(model.wanted_events(), Some(0), "an older filter");
+        let told = |last: u64| Ok(FIRST.replace("\"workers\"", &format!("\"last_seq\":{last},\"workers\"")));
+        model.receive(told(0), 100);
+        assert_eq!(model.wanted_events(), None);
+        model.receive(told(7), 100);
+        assert_eq!(model.wanted_events(), Some(0));
+        assert!(model.receive_events(r#"{"version":1,"at_ms":0,"last_seq":7,"dropped_through":0,"events":[]}"#));
+        assert_eq!(model.wanted_events(), None);
+        // The proxy has begun anew.
+        model.receive(told(2), 100);
+        assert_eq!(model.wanted_events(), Some(7));
+    }
+
+    #[test]
     fn unreadable_events_change_nothing() {
         let mut model = Model::default();
         assert!(!model.receive_events("null"));

@@ -28,8 +28,7 @@ pub struct Snapshot {
     /// Workers publish at least this often, with `tick: auto` up to ten times as often; one older than ten times this is
     /// stale.
     pub tick_ms: u64,
-    /// Highest sequence number of the event log: who has read that far need not ask for events. Absent from filters before
-    /// 30 November 2026.
+    /// Highest sequence number of the event log: who has read that far need not ask for events. Absent from older filters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seq: Option<u64>,
     /// Every worker that has carried traffic, with the age of its part.

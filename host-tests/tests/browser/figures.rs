@@ -73,8 +73,8 @@ fn differences(row: &Row, endpoint: &Endpoint, pool: &Pool) -> Vec<String> {
     ];
     let mut differences = Vec::new();
     for (name, cell, expected, rounding) in figures {
-        // From 100 on the page shows no decimals.
-        let rounding = if expected.is_some_and(|value| value >= 99.9) { 0.501 } else { rounding };
+        // From ten on the page shows no decimals.
+        let rounding = if expected.is_some_and(|value| value >= 9.95) { 0.501 } else { rounding };
         let same = match (number(cell), expected) {
             (Some(shown), Some(expected)) => (shown - expected).abs() <= rounding,
             (shown, expected) => shown.is_none() && expected.is_none(),

@@ -4,15 +4,14 @@
 use crate::stage::{SOON, Stage};
 use anyhow::{Context, Result, ensure};
 use plimsoll_host_tests::bed::browser::{Exchange, until};
-use plimsoll_host_tests::bed::{Browser, Fleet, FleetSpec};
+use plimsoll_host_tests::bed::{Behaviour, Browser, Fleet, FleetSpec};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
 
 const ADMIN: &str = "/plimsoll/v1/";
-/// What a poll asks for, in this order, once the page is complete; then what is new of the history, of seconds and of half
-/// minutes, if there is anything.
-const EACH_POLL: [&str; 2] = ["snapshot", "events"];
+/// What a poll asks for once the page is complete: the snapshot, events if that tells of any, and what is new of the history,
+/// of seconds and of half minutes, if there is anything.
 const MOST_HISTORY: usize = 2;
 /// Seconds between polls of a page in sight, and of one out of sight; timers are late by some milliseconds.
 const IN_SIGHT: f64 = 0.95;
@@ -45,14 +44,14 @@ async fn a_poll_asks_for_each_thing_once_and_waits_for_the_poll_before() -> Resu
     let whole = &quiet[1..quiet.len() - 1];
     ensure!(whole.len() >= 3, "only {} polls in six seconds", quiet.len());
     for poll in whole {
-        let (each, new) = poll.resources.split_at(EACH_POLL.len().min(poll.resources.len()));
-        assert_eq!(each, EACH_POLL);
+        let (first, new) = poll.resources.split_first().context("a poll of nothing")?;
+        assert_eq!(first, "snapshot");
         assert!(new.len() <= MOST_HISTORY && new.iter().all(|more| more == "history"), "{:?}", poll.resources);
     }
     assert!(gaps(&quiet).iter().all(|gap| *gap >= IN_SIGHT), "seconds between polls: {:?}", gaps(&quiet));
 
     stage.browser.line_delay(SLOW_LINE).await?;
-    // Four questions to a poll, one after the other.
+    // Up to three questions to a poll, one after the other.
     tokio::time::sleep(Duration::from_secs(24)).await;
     let slow = polls(&stage.browser.exchanges().await?);
     ensure!(slow.len() >= 3, "only {} polls over a slow line in 24 seconds", slow.len());
@@ -63,6 +62,24 @@ async fn a_poll_asks_for_each_thing_once_and_waits_for_the_poll_before() -> Resu
         assert!(ended <= pair[1].sent, "a poll began {:.3} s before the end of the one before", ended - pair[1].sent);
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn events_are_asked_for_only_when_there_are_some() -> Result<()> {
+    let stage = Stage::start(json!({})).await?;
+    let asked = async || {
+        let exchanges = stage.browser.exchanges().await?;
+        Ok(exchanges.into_iter().filter(|exchange| exchange.url.contains("/events?")).count())
+    };
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(asked().await?, 0, "nothing has happened");
+    stage.upstreams[1].set(Behaviour::Failing { status: 503, fraction: 1.0 }).await?;
+    until("events to be asked for", SOON, asked, |asked| *asked > 0).await?;
+    // What has happened meanwhile was told at once: a poll without events follows.
+    let rows = async || stage.rows().await;
+    until("the event's mark in the row", SOON, rows, |rows| rows.iter().any(|row| row.text.contains("closed → open")))
+        .await?;
+    stage.browser.console().await.map(drop)
 }
 
 #[tokio::test]

@@ -121,6 +121,7 @@ fn events_continue_where_the_reader_was() {
     let rest: plimsoll_snapshot::Events = serde_json::from_value(rest).expect("events");
     assert_eq!(rest.events, all[first.len()..]);
     assert_eq!(rest.last_seq, all.len() as u64);
+    assert_eq!(crate::filter_bed::snapshot(&mut proxy).last_seq, Some(rest.last_seq));
     assert!(all.iter().zip(1..).all(|(event, seq)| event.seq == seq && event.pool == "demo"), "{all:?}");
     let shown = crate::filter_bed::endpoint(&mut proxy, 0).last_transition;
     assert_eq!(shown.as_ref(), all.last().map(|event| &event.transition));

@@ -206,12 +206,13 @@ fn follow_browser(page: Page) {
         browser::listen(event, move |_| page.scrolled.set(()));
     }
     browser::listen("visibilitychange", move |_| poll::wake(page));
+    // The model changes with every poll and the route with every key, this does not.
+    let asked = Memo::new(move |_| (page.watched(), page.by_worker()));
     Effect::new(move |_| {
-        let _ = (page.watched(), page.by_worker());
+        let _ = asked.get();
         poll::wake(page);
     });
     browser::listen("keydown", move |event| keys::pressed(page, &event));
-    // The model changes with every poll, this does not.
     let place = Memo::new(move |_| {
         page.pool_name().unwrap_or_else(|| match page.route.with(|route| route.place) {
             Place::Lab => "Lab".into(),

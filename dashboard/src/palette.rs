@@ -2,7 +2,7 @@
 //!
 //! Eight hues after Okabe and Ito ("Color Universal Design", 2008), told apart by all common kinds of colour
 //! vision, darkened or lightened for contrast with the paper. After eight they repeat with dashes, and after
-//! sixteen all are grey: nobody follows seventeen colours. The table's swatches show colour and dash as well.
+//! sixteen all are grey: nobody follows seventeen colours. The table shows colour and dash before each name as well.
 
 /// Red, green, blue.
 pub type Rgb = (u8, u8, u8);

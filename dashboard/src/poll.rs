@@ -69,11 +69,15 @@ pub(crate) async fn run(page: Page) {
 
 /// For so long, or until somebody wakes the loop.
 async fn sleep(page: Page, ms: i32) {
+    let mut timer = None;
     let promise = js_sys::Promise::new(&mut |wake, _| {
-        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&wake, ms);
+        timer = window().set_timeout_with_callback_and_timeout_and_arguments_0(&wake, ms).ok();
         page.wake.set_value(Some(wake));
     });
     let _ = JsFuture::from(promise).await;
+    if let Some(timer) = timer {
+        window().clear_timeout_with_handle(timer);
+    }
 }
 
 /// Has the loop look whether it is time to ask: the tab is seen again, or the page shows something else.
@@ -103,7 +107,9 @@ async fn ask(page: Page, pool: Option<&str>) {
         show(page).await;
         // After the frame that this leads to.
         request_animation_frame(move || set_timeout(move || page.settled.set(true), Duration::ZERO));
-        sleep(page, FIRST_FRAME_MS).await;
+        if page.watched().as_deref() == pool {
+            sleep(page, FIRST_FRAME_MS).await;
+        }
     }
     // Over a slow line the figures do not wait for the rest.
     let alone = set_timeout_with_handle(move || bring(page), TOGETHER);

@@ -149,7 +149,7 @@ mod tests {
         );
         let mut slow = reason(Signal::Slowness, 13.2, 12.8);
         (slow.share, slow.pool) = (Some(0.8), Some(0.07));
-        assert_eq!(sentence(&slow), "80.0\u{a0}% of 5 answers slow; others then 7.0\u{a0}% slow");
+        assert_eq!(sentence(&slow), "80.0\u{a0}% of 5 answers slow; others then 7.00\u{a0}% slow");
         let mut closed = reason(Signal::ProbesPassed, 3.0, 3.0);
         closed.pool = Some(0.004);
         assert_eq!(sentence(&closed), "3 of 3 probes passed");

@@ -77,17 +77,16 @@ impl Strip {
         ((self.marks.len() * CELL.0).max(1), CELL.1)
     }
 
-    /// The pieces of each mark, with how far to the right it begins, and its colour.
+    /// The pieces of each mark, with how far to the right it begins, and its colour: that of the state's word, see style.css.
     pub fn pieces(&self) -> impl Iterator<Item = (f64, Rgb, &'static [Piece])> {
         self.marks.iter().enumerate().map(|(place, state)| {
-            let colour = match (state.tone(), self.theme.dark) {
-                ("bad", _) => self.theme.bad(),
-                ("warn", _) => self.theme.warn(),
-                ("quiet", _) => self.theme.quiet(),
+            let colour = match state.tone() {
+                "bad" => [(184, 42, 56), (255, 122, 133)],
+                "warn" => [(150, 84, 0), (240, 168, 72)],
+                "quiet" => [(95, 106, 117), (140, 152, 164)],
                 // Most are well: what is not stands out.
-                (_, false) => (127, 191, 160),
-                (_, true) => (61, 143, 104),
-            };
+                _ => [(127, 191, 160), (61, 143, 104)],
+            }[usize::from(self.theme.dark)];
             ((place * CELL.0) as f64, colour, pieces(*state))
         })
     }

@@ -40,7 +40,7 @@ fn failures_and_refusals_make_it_unavailable() {
         failing,
         [
             ("availability", true, "94.0 %, should be at least 95 %".into()),
-            ("failures", false, "6.0 %, should be at most 5 %".into())
+            ("failures", false, "6.00 %, should be at most 5 %".into())
         ]
     );
     let refusing = after(&pool(), 100, 0, 100, 20);

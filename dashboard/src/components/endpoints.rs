@@ -141,7 +141,9 @@ fn on_screen_only(
         if count <= WHOLE {
             return (0, count, 0);
         }
-        let row_px = browser::find("tbody.rows tr").map_or(44.0, |row| f64::from(row.offset_height()));
+        // The first has no rule above it.
+        let row = browser::find("tbody.rows tr + tr").or_else(|| browser::find("tbody.rows tr"));
+        let row_px = row.map_or(44.0, |row| f64::from(row.offset_height()));
         let above_px = browser::find("tbody.above").map_or(0.0, |body| -body.get_bounding_client_rect().top());
         let screen_px = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(1000.0);
         let range = on_screen(count, above_px, screen_px, row_px);

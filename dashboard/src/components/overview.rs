@@ -28,10 +28,14 @@ const COLUMNS: [(&str, &str, &str); 10] = [
 
 pub(crate) fn Overview(page: Page) -> AnyView {
     let summary = Memo::new(move |_| page.model.with(|model| Summary::of(&model.snapshot, &model.history)));
+    // Figures first: to make a canvas takes longer than to fill a row. Told anew when the page is zoomed.
+    let density = Memo::new(move |_| {
+        page.scrolled.track();
+        page.settled.get().then(|| window().device_pixel_ratio())
+    });
     let rows = move || {
         let wanted = page.chosen("q");
-        // Figures first: to make a canvas takes longer than to fill a row.
-        let (theme, density) = (page.theme.get(), page.settled.get().then(|| window().device_pixel_ratio()));
+        let (theme, density) = (page.theme.get(), density.get());
         let fits = |name: &str| wanted.split_whitespace().all(|word| holds(name, word));
         let lines = summary.with(|summary| {
             let pools = summary.pools.iter().filter(|(name, _)| fits(name));

@@ -9,8 +9,12 @@ use crate::strip::{CELL, Piece, Strip};
 /// Width of lines, pixels of the page.
 const LINE: f64 = 1.3;
 
-/// Draws what a text says, see [`Strip::text`], where another is drawn already: only the marks that have changed.
+/// Draws what a text says, see [`Strip::text`]; where another is drawn already, only the marks that have changed; of an empty
+/// text nothing.
 pub(super) fn draw(canvas: &HtmlCanvasElement, before: Option<&String>, text: &str) {
+    if text.is_empty() {
+        return;
+    }
     let Ok(Some(context)) = canvas.get_context("2d") else { return };
     let context: CanvasRenderingContext2d = context.unchecked_into();
     let (before, strip) = (before.map(|text| Strip::read(text)), Strip::read(text));
@@ -21,7 +25,9 @@ pub(super) fn draw(canvas: &HtmlCanvasElement, before: Option<&String>, text: &s
         // This clears it, and forgets how to draw.
         canvas.set_width(points[0]);
         canvas.set_height(points[1]);
-        let _ = canvas.set_attribute("style", &format!("width:{width}px"));
+        // Points are whole: the element is as large as they are, or marks would be blurred.
+        let [width, height] = points.map(|length| f64::from(length) / strip.density);
+        let _ = canvas.set_attribute("style", &format!("width:{width:.2}px;height:{height:.2}px"));
         let _ = context.scale(strip.density, strip.density);
         context.set_line_width(LINE);
     }

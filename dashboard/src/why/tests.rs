@@ -67,7 +67,7 @@ fn the_pools_value_is_in_the_signals_unit_too() {
     (slow.share, slow.pool) = (Some(0.9), Some(0.02));
     let last = |reason: &Reason| facts(reason).pop().map(|fact| (fact.name, fact.value));
     assert_eq!(last(&silent), Some(("The others then", "p99.9 41.3 ms".into())));
-    assert_eq!(last(&slow), Some(("The others then", "2.0 % slow".into())));
+    assert_eq!(last(&slow), Some(("The others then", "2.00 % slow".into())));
 }
 
 #[test]

@@ -40,18 +40,12 @@ fn circuit_shape(state: CircuitState) -> Shape {
 }
 
 fn svg((filled, stroked): Shape) -> String {
-    let mut svg = String::from(r#"<svg viewBox="0 0 16 16">"#);
-    let pieces = [
-        (filled, r#"fill="currentColor"/>"#),
-        (stroked, r#"fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/>"#),
-    ];
-    for (outline, how) in pieces.into_iter().filter(|(outline, _)| !outline.is_empty()) {
-        for part in [r#"<path d=""#, outline, r#"" "#, how] {
-            svg.push_str(part);
-        }
-    }
-    svg.push_str("</svg>");
-    svg
+    let path = |outline: &str, how: &str| {
+        if outline.is_empty() { String::new() } else { format!(r#"<path d="{outline}" {how}/>"#) }
+    };
+    let filled = path(filled, r#"fill="currentColor""#);
+    let stroked = path(stroked, r#"fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round""#);
+    format!(r#"<svg viewBox="0 0 16 16">{filled}{stroked}</svg>"#)
 }
 
 /// The mark of an endpoint's state, as SVG.

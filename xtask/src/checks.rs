@@ -13,6 +13,14 @@ use anyhow::{Context, Result};
 use crate::run::{cargo, checked, root, timed};
 use crate::{axe, browser, dist, envoy, guests, wasm::Route};
 
+/// This program, which shares few dependencies with the others. Together with them cargo would choose other features for
+/// those that it was built with, and build them once more.
+const XTASK: [&str; 2] = ["--package", "xtask"];
+
+/// All other packages, always together, whichever tests are selected: of another set cargo would choose other features and
+/// build the dependencies again.
+const OTHERS: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
 /// Test programs that start real processes, in `host-tests/tests`.
 const REAL_PROCESSES: [&str; 3] = ["e2e", "differential", "browser"];
 
@@ -39,9 +47,12 @@ pub(crate) fn run(fast: bool, long: bool) -> Result<()> {
     let tools = if fast { None } else { Some(Tools::get()?) };
 
     step("formatting", cargo().args(["fmt", "--all", "--check"]))?;
-    let mut clippy = cargo();
-    clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-    step("clippy", &mut clippy)?;
+    for (packages, name) in [(&XTASK[..], "clippy, xtask"), (&OTHERS, "clippy")] {
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--locked", "--all-targets"]).args(packages).args(["--", "-D", "warnings"]);
+        step(name, &mut clippy)?;
+    }
+    step("tests, xtask", tests(&XTASK).arg("--bins"))?;
     dist::build(&route, None)?;
     route.get_clippy()?;
     let single = ["plimsoll-filter", "plimsoll-dashboard", "plimsoll-lab"].map(|package| vec![package.to_owned()]);
@@ -50,22 +61,24 @@ pub(crate) fn run(fast: bool, long: bool) -> Result<()> {
     }
     guests::build(&route)?;
     if !fast {
-        let mut documentation = cargo();
-        documentation.args(["doc", "--locked", "--no-deps", "--workspace"]);
-        step("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"))?;
+        for packages in [&XTASK[..], &OTHERS] {
+            let mut documentation = cargo();
+            documentation.args(["doc", "--locked", "--no-deps"]).args(packages).env("RUSTDOCFLAGS", "-D warnings");
+            step("documentation", &mut documentation)?;
+        }
     }
-    step("documentation tests", tests().arg("--doc"))?;
-    let mut ordinary = tests();
+    step("documentation tests", tests(&OTHERS).arg("--doc"))?;
+    let mut ordinary = tests(&OTHERS);
     ordinary.args(["--lib", "--bins"]).args(ordinary_tests()?);
     let Some(tools) = tools else { return last_step("tests", &mut ordinary) };
     step("tests", &mut ordinary)?;
-    let mut traces = tests();
+    let mut traces = tests(&OTHERS);
     traces.args(AS_IN_RELEASE).args(selected(TRACES)).args(selected(OPTIMISED_ONLY));
     if long {
         traces.env("BELIEVED", "long");
     }
     step("tests of traces, as in a release", &mut traces)?;
-    let mut real = tests();
+    let mut real = tests(&OTHERS);
     real.args(selected(REAL_PROCESSES)).args(["--", "--test-threads=1"]);
     if long {
         real.env("SOAK", "600");
@@ -100,11 +113,9 @@ fn last_step(name: &str, command: &mut Command) -> Result<()> {
     checked(name, command)
 }
 
-/// Always the whole workspace, whatever is selected after it: with another set of packages cargo would
-/// choose other features and build the dependencies again.
-fn tests() -> Command {
+fn tests(packages: &[&str]) -> Command {
     let mut command = cargo();
-    command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+    command.args(["test", "--locked", "--no-fail-fast"]).args(packages);
     // What a developer sets for a run of his own: kept traces instead of Envoy's, snapshots that are always right.
     for name in ["DIFFERENTIAL_KEPT", "INSTA_UPDATE", "INSTA_FORCE_PASS", "BELIEVED", "SOAK"] {
         command.env_remove(name);

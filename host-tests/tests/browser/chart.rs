@@ -133,22 +133,24 @@ async fn a_page_that_is_opened_late_shows_how_it_began() -> Result<()> {
 #[tokio::test]
 async fn charts_are_saved_as_drawing_and_as_values() -> Result<()> {
     let stage = Stage::start(json!({})).await?;
+    let browser = &stage.browser;
     until("a chart", SOON, async || stage.chart(TRAFFIC).await, is_drawn).await?;
     let catch = r#"window.saved = [];
         HTMLAnchorElement.prototype.click = function () { window.saved.push([this.download, decodeURIComponent(this.href)]); };"#;
-    stage.browser.run::<()>(catch, vec![]).await?;
-    stage.click("figure button[aria-label='Save chart as SVG']").await?;
-    // The table grows by a line a second.
+    browser.run::<()>(catch, vec![]).await?;
+    // The table grows by a line a second; until there is one, a drawing is of nothing.
+    let last = async || browser.run::<(String, String)>("return window.saved.at(-1);", vec![]).await;
     let table = async || {
         stage.click("figure button[aria-label='Save chart as CSV']").await?;
-        stage.browser.run::<Vec<(String, String)>>("return [window.saved[0], window.saved.at(-1)];", vec![]).await
+        last().await
     };
-    let saved = until("a line of figures for each second", SOON, table, |saved| {
+    let values = until("a line of figures for each second", SOON, table, |(_, values)| {
         let figures = |line: &&str| line.split(',').nth(2).is_some_and(|rate| !rate.is_empty());
-        saved[1].1.lines().skip(1).filter(figures).count() > 1
+        values.lines().skip(1).filter(figures).count() > 1
     })
     .await?;
-    let (drawing, values) = (&saved[0], &saved[1]);
+    stage.click("figure button[aria-label='Save chart as SVG']").await?;
+    let drawing = last().await?;
     assert!(drawing.0.ends_with(".svg"), "{}", drawing.0);
     assert!(drawing.1.contains("<svg") && drawing.1.contains("order-1"), "{}", drawing.1);
     assert!(values.0.ends_with(".csv") && values.1.contains("order-4"), "{values:?}");

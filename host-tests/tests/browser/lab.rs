@@ -155,6 +155,7 @@ async fn the_page_answers_while_it_plays_and_a_trial_can_be_stopped() -> Result<
     lab(&stage, "").await?;
     browser.run::<()>(WATCH, vec![]).await?;
     put(browser, "seeds", "20").await?;
+    put(browser, "length", "120s").await?;
     stage.click("[data-testid=run]").await?;
     let some = |seen: &(u32, u32)| seen.0 >= 5;
     let turns = async || browser.run("return [window.seen.size, window.turns];", vec![]).await;
@@ -364,7 +365,9 @@ async fn a_worker_that_does_not_stop_is_replaced() -> Result<()> {
     let stage = Stage::start(json!({})).await?;
     let browser = &stage.browser;
     lab(&stage, "").await?;
-    put(browser, "seeds", "19").await?;
+    // Longer than the page has patience, on any machine.
+    put(browser, "seeds", "20").await?;
+    put(browser, "length", "200s").await?;
     stage.click("[data-testid=run]").await?;
     let rows = async || look(browser).await;
     until("a trial under way", SOON, rows, |look| look.run == "Stop").await?;
@@ -378,9 +381,10 @@ async fn a_worker_that_does_not_stop_is_replaced() -> Result<()> {
         };";
     browser.run::<()>(deaf, vec![]).await?;
     stage.click("[data-testid=run]").await?;
-    let again = until("another worker", SOON, rows, |look| look.run == "Run" && look.seeds == "19").await?;
+    let again = until("another worker", SOON, rows, |look| look.run == "Run" && look.seeds == "20").await?;
     assert_eq!(browser.run::<u32>("return window.ended;", vec![]).await?, 1, "{again:?}");
     put(browser, "seeds", "2").await?;
+    put(browser, "length", "10s").await?;
     assert_eq!(play(&stage).await?.words, "2 seeds played");
     stage.finish().await
 }

@@ -37,7 +37,10 @@ fn answers() {
         .case(case("a call cut off", Answer::chunks(&["a"]).ending(End::Cut)))
         .case(
             Case::new("several calls", &format!("{}\n{}", call("request_headers"), call("request_headers").replace("/called", "/again")))
-                .calls([Answer::ok().body("one").after(Duration::from_millis(60)), Answer::ok().body("two")])
+                .calls([
+                    Answer::ok().for_path("/called").body("one").after(Duration::from_millis(60)),
+                    Answer::ok().for_path("/again").body("two"),
+                ])
                 .until("< http_call_response", 2),
         )
         .case(

@@ -301,6 +301,8 @@ impl Request {
 /// What an endpoint does with one attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
+    /// The path that it is for, where requests may overtake each other on their way.
+    pub(crate) path: Option<&'static str>,
     pub(crate) delay: Duration,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
@@ -335,7 +337,7 @@ impl Answer {
     pub(crate) fn status(status: u16) -> Self {
         let body = Body::Length("ok".into());
         let (headers, trailers) = (Vec::new(), Vec::new());
-        Self { delay: Duration::ZERO, status, headers, body, trailers, end: End::Whole }
+        Self { path: None, delay: Duration::ZERO, status, headers, body, trailers, end: End::Whole }
     }
 
     pub(crate) fn chunks(chunks: &[&str]) -> Self {
@@ -363,6 +365,11 @@ impl Answer {
 
     pub(crate) fn trailer(mut self, name: &'static str, value: &'static str) -> Self {
         self.trailers.push((name, value));
+        self
+    }
+
+    pub(crate) fn for_path(mut self, path: &'static str) -> Self {
+        self.path = Some(path);
         self
     }
 

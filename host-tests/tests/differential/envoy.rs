@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use plimsoll_host_tests::bed::envoy::Update;
-use plimsoll_host_tests::bed::wire::{Endpoint, Received, Step, send};
+use plimsoll_host_tests::bed::wire::{Endpoint, Received, Script, Step, send};
 use plimsoll_host_tests::bed::{ChainConfig, Envoy, PluginSpec, ports, workspace_root};
 
 use crate::case::{Answer, Body, Case, End, Exchange, Filter, GAP, Request, Scene};
@@ -60,11 +60,8 @@ pub(crate) async fn run(scene: &Scene, endpoints: &Endpoints) -> Vec<Trace> {
                 config.downstream[0].configuration = before;
             }
         }
-        endpoints
-            .calls
-            .answer_with(case.calls.iter().map(|answer| answer_steps(&answer.clone().after(answer.delay + CALL))));
+        endpoints.calls.answer_with(case.calls.iter().map(|answer| script(&answer.clone().after(answer.delay + CALL))));
         for exchange in case.traffic() {
-            let script = |answer: &Answer| answer_steps(answer);
             let (to_a, to_b) = targets(&exchange);
             endpoints.a.answer_with(to_a.into_iter().map(script));
             endpoints.b.answer_with(to_b.into_iter().map(script));
@@ -134,7 +131,7 @@ fn request_steps(request: &Request, case: &Case, names: &Names) -> Vec<Step> {
     steps
 }
 
-fn answer_steps(answer: &Answer) -> Vec<Step> {
+fn script(answer: &Answer) -> Script {
     let mut steps = vec![Step::Wait(answer.delay)];
     match answer.end {
         End::Close => steps.push(Step::Close),
@@ -151,7 +148,7 @@ fn answer_steps(answer: &Answer) -> Vec<Step> {
             }
         }
     }
-    steps
+    Script { path: answer.path, steps }
 }
 
 /// A message from its head on. One that is not whole lacks the last chunk, or half of its length.

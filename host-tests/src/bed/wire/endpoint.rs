@@ -15,10 +15,27 @@ pub struct Endpoint {
     server: JoinHandle<()>,
 }
 
+/// What it does with a request.
+pub struct Script {
+    /// The path of the request that it is for; any, where there is none.
+    pub path: Option<&'static str>,
+    /// What it does.
+    pub steps: Vec<Step>,
+}
+
 #[derive(Default)]
 struct Shared {
-    scripts: VecDeque<Vec<Step>>,
+    scripts: VecDeque<Script>,
     received: Vec<Message>,
+}
+
+impl Shared {
+    /// Takes the first script that is not for another path.
+    fn steps_for(&mut self, request: &Message) -> Option<Vec<Step>> {
+        let path = request.start.split(' ').nth(1);
+        let place = self.scripts.iter().position(|script| script.path.is_none() || script.path == path)?;
+        self.scripts.remove(place).map(|script| script.steps)
+    }
 }
 
 impl Endpoint {
@@ -37,7 +54,7 @@ impl Endpoint {
     }
 
     /// Replaces the queue of answers.
-    pub fn answer_with(&self, scripts: impl IntoIterator<Item = Vec<Step>>) {
+    pub fn answer_with(&self, scripts: impl IntoIterator<Item = Script>) {
         lock(&self.shared).scripts = scripts.into_iter().collect();
     }
 
@@ -77,16 +94,17 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Shared>>) -> std::io::Re
     let mut buffer = Vec::new();
     while let Some(request) = read_message(&mut stream, &mut buffer).await? {
         let whole = request.complete;
-        let script = {
+        let steps = {
             let mut shared = lock(&shared);
+            let steps = shared.steps_for(&request);
             shared.received.push(request);
-            shared.scripts.pop_front()
+            steps
         };
         if !whole {
             return Ok(());
         }
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-        for step in script.unwrap_or_else(|| vec![Step::Send(answer.to_vec())]) {
+        for step in steps.unwrap_or_else(|| vec![Step::Send(answer.to_vec())]) {
             match step {
                 Step::Send(bytes) => stream.write_all(&bytes).await?,
                 Step::Wait(pause) => tokio::time::sleep(pause).await,

@@ -6,7 +6,7 @@ mod endpoint;
 mod message;
 
 pub use client::{Client, Received, send};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Script};
 pub use message::{Message, read_message};
 
 use std::time::Duration;

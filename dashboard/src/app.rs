@@ -53,6 +53,8 @@ pub(crate) struct Page {
     pub(crate) settled: RwSignal<bool>,
     /// Told when the screen shows another part of the page.
     pub(crate) scrolled: RwSignal<()>,
+    /// The page is being printed: on light paper, and with what is off the screen.
+    pub(crate) printing: RwSignal<bool>,
 }
 
 impl Page {
@@ -64,9 +66,10 @@ impl Page {
             model.with(|model| model.freshness(now, poll_ms))
         });
         let scheme = RwSignal::new(browser::remembered("scheme").unwrap_or_default());
-        let dark = RwSignal::new(false);
+        let (dark, printing) = (RwSignal::new(false), RwSignal::new(false));
         let theme = Signal::derive(move || Theme {
             dark: match scheme.get().as_str() {
+                _ if printing.get() => false,
                 "light" => false,
                 "dark" => true,
                 _ => dark.get(),
@@ -90,6 +93,7 @@ impl Page {
             help: RwSignal::new(false),
             settled: RwSignal::new(false),
             scrolled: RwSignal::new(()),
+            printing,
         }
     }
 
@@ -198,12 +202,16 @@ fn follow_browser(page: Page) {
     page.dark.set(browser::follow_colour_scheme(move |dark| page.dark.set(dark)));
     Effect::new(move |_| {
         if let Some(root) = document().document_element() {
-            let _ = root.set_attribute("data-scheme", &page.scheme.get());
+            let scheme = if page.printing.get() { "light".to_owned() } else { page.scheme.get() };
+            let _ = root.set_attribute("data-scheme", &scheme);
         }
     });
     browser::listen("hashchange", move |_| page.route.set(Route::parse(&browser::hash())));
     for event in ["scroll", "resize"] {
         browser::listen(event, move |_| page.scrolled.set(()));
+    }
+    for (event, printing) in [("beforeprint", true), ("afterprint", false)] {
+        browser::listen(event, move |_| page.printing.set(printing));
     }
     browser::listen("visibilitychange", move |_| poll::wake(page));
     // The model changes with every poll and the route with every key, this does not.

@@ -21,7 +21,7 @@ pub(crate) const KEYS: [(&str, &str); 7] = [
 ];
 
 /// Rows of whatever table there is, by what takes the keyboard in them.
-const ROWS: &str = "[data-row]";
+pub(crate) const ROWS: &str = "[data-row]";
 
 pub(crate) fn pressed(page: Page, event: &Event) {
     let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };

@@ -138,7 +138,7 @@ fn on_screen_only(
     let range = Memo::new(move |_| {
         page.scrolled.track();
         let count = count.get();
-        if count <= WHOLE {
+        if count <= WHOLE || page.printing.get() {
             return (0, count, 0);
         }
         // The first has no rule above it.

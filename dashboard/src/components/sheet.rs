@@ -2,11 +2,12 @@
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, Event, FocusOptions, HtmlCanvasElement, HtmlTemplateElement, Node};
+use web_sys::{Element, Event, FocusOptions, HtmlCanvasElement, HtmlElement, HtmlTemplateElement, Node};
 
 use super::parts::{El, el};
 use super::strip;
 use crate::browser;
+use crate::keys::ROWS;
 use crate::sheet::{Line, SLOTS, Slot, slots};
 
 /// What the body has to show: the form of its rows, and the rows.
@@ -26,6 +27,13 @@ enum Place {
     Drawing(Element),
     Strip(HtmlCanvasElement),
     Attribute(Element, String),
+}
+
+/// What has the keyboard: a row that is moved loses it.
+struct Keyboard {
+    element: HtmlElement,
+    /// The place of its row.
+    row: usize,
 }
 
 /// What is in a body.
@@ -70,6 +78,7 @@ impl Filled {
             body.set_text_content(None);
             *self = Filled { body: Some(body.clone()), form, ..Filled::default() };
         }
+        let keyboard = Keyboard::on(&body, &self.rows);
         let mut known: Vec<Option<Row>> = std::mem::take(&mut self.rows).into_iter().map(Some).collect();
         for (at, line) in lines.into_iter().enumerate() {
             let has_key = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.key == line.key);
@@ -83,8 +92,6 @@ impl Filled {
         for row in known.into_iter().flatten() {
             row.element.remove();
         }
-        // A row that is moved loses the keyboard.
-        let focused = browser::focused().filter(|element| body.contains(Some(element)));
         let mut next = body.first_element_child();
         for row in &self.rows {
             if next.as_ref().is_some_and(|next| next.is_same_node(Some(&row.element))) {
@@ -93,10 +100,30 @@ impl Filled {
                 let _ = body.insert_before(&row.element, next.as_deref());
             }
         }
-        if let Some(focused) = focused.filter(|focused| browser::focused().as_ref() != Some(focused)) {
+        if let Some(keyboard) = keyboard {
+            keyboard.stay(&self.rows);
+        }
+    }
+}
+
+impl Keyboard {
+    /// What has the keyboard in a body with these rows.
+    fn on(body: &Element, rows: &[Row]) -> Option<Keyboard> {
+        let element = browser::focused().filter(|element| body.contains(Some(element)))?;
+        let row = rows.iter().position(|row| row.element.contains(Some(&element)))?;
+        Some(Keyboard { element, row })
+    }
+
+    /// Has it again if it lost it. If its row has gone, of a long table one that was sorted out of sight, the row that stands
+    /// there now has it: from nowhere, the way back would be through the whole page.
+    fn stay(self, rows: &[Row]) {
+        let there = |row: &Row| row.element.query_selector(ROWS).ok()??.dyn_into().ok();
+        let heir = || rows.get(self.row.min(rows.len().checked_sub(1)?)).and_then(there);
+        let element = if self.element.is_connected() { Some(self.element.clone()) } else { heir() };
+        if let Some(element) = element.filter(|element| browser::focused().as_ref() != Some(element)) {
             let stay = FocusOptions::new();
             stay.set_prevent_scroll(true);
-            let _ = focused.focus_with_options(&stay);
+            let _ = element.focus_with_options(&stay);
         }
     }
 }

@@ -178,3 +178,23 @@ async fn a_row_that_changes_its_place_keeps_the_keyboard() -> Result<()> {
     }
     stage.finish().await
 }
+
+#[tokio::test]
+async fn a_row_that_goes_leaves_the_keyboard_to_the_one_in_its_place() -> Result<()> {
+    let stage = Stage::start(json!({})).await?;
+    let browser = &stage.browser;
+    tab_to(browser, "order-3").await?;
+    browser.run::<()>("location.hash = '#/?q=order-1';", vec![]).await?;
+    until("the other rows gone", SOON, async || stage.rows().await, |rows| rows.len() == 1).await?;
+    let stop = browser.run::<Option<Stop>>(FOCUS, vec![]).await?.context("nothing has the keyboard")?;
+    assert!(stop.seen && stop.name.starts_with("order-1"), "the keyboard went to {stop:?}");
+    // Nobody is left to have it; and what comes back does not take it from where it went.
+    browser.run::<()>("location.hash = '#/?q=nobody';", vec![]).await?;
+    until("no row", SOON, async || stage.rows().await, Vec::is_empty).await?;
+    browser.run::<()>("location.hash = '#/';", vec![]).await?;
+    until("all rows", SOON, async || stage.rows().await, |rows| rows.len() == 4).await?;
+    browser.strike('j').await?;
+    let stop = browser.run::<Option<Stop>>(FOCUS, vec![]).await?.context("j leads nowhere")?;
+    assert!(stop.name.starts_with("order-1"), "j leads to {stop:?}");
+    stage.finish().await
+}

@@ -14,6 +14,7 @@ mod lab;
 mod layout;
 mod overview;
 mod page;
+mod print;
 mod speed;
 mod stage;
 mod staleness;

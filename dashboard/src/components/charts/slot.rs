@@ -120,7 +120,8 @@ fn canvas_of(slot: Slot) -> Option<HtmlCanvasElement> {
 /// Works out what the chart shows, has it drawn with the next frame, and says it in words. Off the screen that follows the
 /// past only, which is asked for seldom then.
 fn look_again(slot: Slot) -> String {
-    let chart = if slot.seen.get() {
+    let printing = slot.charts.page.printing.get();
+    let chart = if slot.seen.get() || printing {
         chart(slot)
     } else {
         let _ = (slot.kind.get(), slot.charts.window.get());
@@ -129,7 +130,12 @@ fn look_again(slot: Slot) -> String {
     };
     let words = chart.words();
     slot.drawn.set_value(Some(chart));
-    draw_soon(slot);
+    // Paper waits for no frame.
+    if printing {
+        draw(slot)
+    } else {
+        draw_soon(slot)
+    }
     words
 }
 
@@ -151,7 +157,7 @@ fn draw_soon(slot: Slot) {
     }
 }
 
-/// Draws, if it is on the screen and was before: what comes onto it is worked out first.
+/// Draws, if it is on the screen, or on paper, and was before: what comes onto it is worked out first.
 fn draw(slot: Slot) {
     // The page may have been left before the frame came.
     let (Some(before), Some(canvas)) = (slot.seen.try_get_untracked(), canvas_of(slot)) else { return };
@@ -166,7 +172,7 @@ fn draw(slot: Slot) {
         if canvas.get_attribute("style").as_ref() != Some(&style) {
             let _ = canvas.set_attribute("style", &style);
         }
-        if seen {
+        if seen || slot.charts.page.printing.get_untracked() {
             slot.charts.page.charts_ms.set_value(poll::now_ms());
             fill(&canvas, chart, height);
         }

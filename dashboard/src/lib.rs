@@ -3,8 +3,8 @@
 //!
 //! What the page says is worked out by plain modules that know no browser and are tested natively:
 //!
-//! - [`read`] picks the admin API's documents apart; [`model`], [`past`] and [`events`] keep what they said, and
-//!   [`freshness`] judges how old it is; [`history`] turns cumulative counts into rates
+//! - [`model`], [`past`] and [`events`] keep what the admin API said, and [`freshness`] judges how old it is; [`history`] turns
+//!   cumulative counts into rates
 //! - [`route`] is where the page is, as it stands in the address
 //! - [`overview`], [`rows`], [`why`], [`workers`] and [`alerts`] are what stands on a page, a value per cell; [`table`] is
 //!   which rows, [`state`], [`reason`] and [`format`](mod@format) the words for it
@@ -12,7 +12,8 @@
 //! - [`lab`] is how the page talks with its lab, a module of its own that runs in a worker (`dashboard/lab`)
 //!
 //! The modules that exist only in a browser poll, hold signals, and render. Bytes are counted: all of the page has a limit
-//! of 250 KiB gzipped, which is why there is one type of element (`components::parts`) and one reader of documents.
+//! of 250 KiB gzipped, which is why there is one type of element (`components::parts`) and one reader of documents
+//! (`plimsoll_snapshot::read`).
 
 pub mod alerts;
 pub mod chart;
@@ -27,7 +28,6 @@ pub mod named;
 pub mod overview;
 pub mod palette;
 pub mod past;
-pub mod read;
 pub mod reason;
 pub mod route;
 pub mod rows;

@@ -3,13 +3,12 @@
 //! Old data stays when polls fail, and its ages keep growing: the proxy's time is carried on from the last
 //! answer with the browser's monotonic clock, so the two clocks need not agree.
 
-use plimsoll_snapshot::{Pool, Snapshot, VERSION};
+use plimsoll_snapshot::{Pool, Snapshot, VERSION, read};
 
 use crate::{
     events::EventLog,
     freshness::{Freshness, Link},
     history::History,
-    read,
 };
 
 /// The page's state.

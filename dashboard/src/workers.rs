@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use crate::format;
-use crate::read::{document, number, text};
 use crate::sheet::Line;
+use plimsoll_snapshot::read::{document, number, text};
 
 /// An endpoint's row begins so, and goes on with [`CELL`] for every worker.
 const HEAD: &str = concat!(

@@ -1,5 +1,6 @@
 //! The types that cross a boundary: what the admin API answers and the dashboard reads ([`view`]), and what
-//! the workers of one proxy write for each other into shared data ([`cell`], [`circuits`], [`events`], [`history`]).
+//! the workers of one proxy write for each other into shared data ([`cell`], [`circuits`], [`events`], [`history`]). [`read`] is
+//! how browsers read the former.
 //!
 //! Everything here is plain data with a version. JSON goes to people and programs, compact binary goes between
 //! workers. Decoding never panics: anything unreadable is an error, and the reader treats it as absent.
@@ -26,6 +27,7 @@ pub mod history;
 pub mod json;
 pub mod keys;
 pub mod merge;
+pub mod read;
 pub mod registry;
 pub mod report;
 pub mod sketch;

@@ -17,8 +17,9 @@
 
 use crate::fields::{self, FAULTS, SETTINGS, Setting};
 use crate::form::pace;
-use crate::message::{self, text};
+use crate::message;
 use crate::{Form, Setup, Source, Trial, built_in, export, words};
+use plimsoll_snapshot::read::text;
 use serde_json::{Map, Value};
 
 /// The first slice of a trial, in events.

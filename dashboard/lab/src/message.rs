@@ -5,12 +5,9 @@
 //! an endpoint per 1,000 s, the third in millionths. Serde's derived readers of the answers would be a fifth of this module.
 
 use super::{Rate, Rates, Setup};
-use plimsoll_snapshot::{Circuit, CircuitState, Endpoint, FailureKind, LatencyMs, Pool, Reason, Signal, Transition};
+use plimsoll_snapshot::read::{circuit, latency, text, transition};
+use plimsoll_snapshot::{Endpoint, Pool};
 use serde_json::Value;
-
-/// Those that matter here; any other counts as closed.
-const STATES: [CircuitState; 4] =
-    [CircuitState::Open, CircuitState::HalfOpen, CircuitState::ForcedOpen, CircuitState::Disabled];
 
 /// The setup of the pool that a message tells of.
 ///
@@ -55,39 +52,13 @@ fn pool(seen: &Value) -> Pool {
 }
 
 fn endpoint(seen: &Value) -> Endpoint {
-    let last = &seen["last_transition"];
-    let signal = Signal::ALL.into_iter().find(|signal| last["reason"]["signal"].as_str() == Some(signal.name()));
-    let last_transition = signal.map(|signal| Transition {
-        at_ms: 0,
-        from: CircuitState::Closed,
-        to: CircuitState::Open,
-        reason: Reason {
-            signal,
-            observed: last["reason"]["observed"].as_f64().unwrap_or_default(),
-            threshold: 0.0,
-            samples: 0,
-            share: last["reason"]["share"].as_f64(),
-            pool: None,
-            failure: last["reason"]["failure"].as_str().and_then(FailureKind::named),
-            trace_ids: Vec::new(),
-        },
-    });
-    let state = STATES.into_iter().find(|state| seen["circuit"]["state"].as_str() == Some(state.name()));
     Endpoint {
         id: text(seen, "id"),
         weight: seen["weight"].as_u64().map_or(1, |weight| weight as u32),
         zone: seen["zone"].as_str().map(str::to_owned),
         latency_ms: latency(&seen["latency_ms"]),
-        circuit: Circuit { state: state.unwrap_or_default(), ..Circuit::default() },
-        last_transition,
+        circuit: circuit(&seen["circuit"]),
+        last_transition: transition(&seen["last_transition"]),
         ..Endpoint::default()
     }
-}
-
-fn latency(seen: &Value) -> Option<LatencyMs> {
-    Some(LatencyMs { p50: seen["p50"].as_f64()?, p90: seen["p90"].as_f64()?, p99: seen["p99"].as_f64()? })
-}
-
-pub(super) fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_default().to_owned()
 }

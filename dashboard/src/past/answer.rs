@@ -8,7 +8,7 @@ use plimsoll_snapshot::VERSION;
 use serde_json::Value;
 
 use super::ring::{COLUMNS, Column, WORDS};
-use crate::read::{document, number, text};
+use plimsoll_snapshot::read::{document, number, text};
 
 /// The whole answer.
 pub(super) struct Answer {

@@ -1,4 +1,5 @@
 use super::*;
+use alloc::vec;
 
 const STATES: [CircuitState; 5] = [
     CircuitState::Closed,

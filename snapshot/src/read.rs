@@ -1,14 +1,18 @@
-//! Reads the admin API's documents.
+//! Reads the admin API's documents in a browser, for the dashboard's page and its lab.
 //!
 //! Serde's derived readers would do the same, and be a sixth of everything that travels to the browser: one for every type,
 //! each with its own loop over the text. Here one reader makes a tree of the text, and short functions pick from it. A test
 //! holds them against the derived ones, so that no field is forgotten.
 
-use plimsoll_snapshot::view::{Evidence, Level, Window};
-use plimsoll_snapshot::{
+use crate::view::{Evidence, Level, Window};
+use crate::{
     Circuit, CircuitState, Endpoint, Event, Events, FailureKind, FailuresBy, LatencyMs, Pool, Reason, Signal, Snapshot,
     Status, Transition, Worker,
 };
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use serde_json::Value;
 
 /// A document as a tree, and its version; 0 where it says none.
@@ -17,7 +21,7 @@ use serde_json::Value;
 /// What is wrong with the text, in words.
 pub fn document(text: &str) -> Result<(Value, u32), String> {
     let tree: Value = serde_json::from_str(text).map_err(|_| "the answer was not understood (no JSON)".to_owned())?;
-    let version = tree["version"].as_u64().ok_or_else(|| missing("version"))?;
+    let version = tree.get("version").and_then(Value::as_u64).ok_or_else(|| missing("version"))?;
     Ok((tree, version as u32))
 }
 
@@ -107,7 +111,8 @@ fn endpoint(tree: &Value) -> Endpoint {
 
 fn evidence(tree: &Value) -> Evidence {
     let level = |name: &str| {
-        let [observed, threshold] = ["observed", "threshold"].map(|field| tree[name][field].as_f64());
+        let level = &tree[name];
+        let [observed, threshold] = ["observed", "threshold"].map(|field| level[field].as_f64());
         Some(Level { observed: observed?, threshold: threshold? })
     };
     let window = &tree["window"];
@@ -129,7 +134,8 @@ fn evidence(tree: &Value) -> Evidence {
     }
 }
 
-fn circuit(tree: &Value) -> Circuit {
+/// A circuit; what is not there is as of one that is closed.
+pub fn circuit(tree: &Value) -> Circuit {
     Circuit {
         state: circuit_state(&tree["state"]),
         generation: number(tree, "generation"),
@@ -156,13 +162,14 @@ fn status(name: Option<&str>) -> Status {
     }
 }
 
-fn latency(tree: &Value) -> Option<LatencyMs> {
+/// Percentiles; none unless all are there.
+pub fn latency(tree: &Value) -> Option<LatencyMs> {
     let [p50, p90, p99] = ["p50", "p90", "p99"].map(|name| tree[name].as_f64());
     Some(LatencyMs { p50: p50?, p90: p90?, p99: p99? })
 }
 
 /// Absent where there is none, or one of a kind that is not known yet.
-fn transition(tree: &Value) -> Option<Transition> {
+pub fn transition(tree: &Value) -> Option<Transition> {
     let why = &tree["reason"];
     let reason = Reason {
         signal: named(&why["signal"], &Signal::ALL, Signal::name)?,
@@ -193,12 +200,12 @@ fn event(tree: &Value) -> Option<Event> {
 }
 
 /// A count; 0 where there is none.
-pub(crate) fn number(tree: &Value, field: &str) -> u64 {
+pub fn number(tree: &Value, field: &str) -> u64 {
     tree[field].as_u64().unwrap_or(0)
 }
 
 /// A text; empty where there is none.
-pub(crate) fn text(tree: &Value, field: &str) -> String {
+pub fn text(tree: &Value, field: &str) -> String {
     tree[field].as_str().unwrap_or("").to_owned()
 }
 

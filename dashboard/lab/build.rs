@@ -6,11 +6,11 @@ use plimsoll_sim::wire::{Wire, scenario};
 use std::path::Path;
 use std::{env, fs};
 
-/// Of the effective configuration: what the lab does not play.
-const NOT_PLAYED: [&str; 6] = ["name", "cluster", "endpoints", "classify", "observe", "detect_truncated"];
+include!("src/not_played.rs");
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/not_played.rs");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     let write =
         |name, content: &[u8]| fs::write(Path::new(&out).join(name), content).expect("OUT_DIR can be written to");

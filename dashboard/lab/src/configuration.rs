@@ -1,26 +1,12 @@
 //! A pool's settings as the page edits them: the text of a JSON object with what differs from the defaults. The filter's own
 //! reader judges it, so a mistake is told as the filter tells it.
 
+use crate::not_played::NOT_PLAYED;
 use plimsoll_engine::{PoolConfig, Strategy};
 use serde_json::{Map, Value};
 
 /// Every setting that matters here with its default.
 const DEFAULTS: &str = include_str!(concat!(env!("OUT_DIR"), "/defaults.json"));
-/// Settings of a pool that a simulation cannot or need not play: names, what answers and requests are taken for, and
-/// endpoints, which are the scenario's.
-const NOT_PLAYED: [&str; 11] = [
-    "name",
-    "cluster",
-    "endpoints",
-    "classify",
-    "observe",
-    "detect_truncated",
-    "hash_key",
-    "sticky",
-    "subset",
-    "no_match",
-    "ranges",
-];
 
 /// Reads settings for so many endpoints.
 ///

@@ -18,6 +18,7 @@ pub mod form;
 pub mod link;
 pub mod live;
 pub mod message;
+mod not_played;
 pub mod setup;
 pub mod trial;
 pub mod words;

@@ -170,7 +170,7 @@ fn natural(a: &str, b: &str) -> Ordering {
 
 /// Rows further than this from the screen are not made, where there are more than [`WHOLE`].
 pub const AROUND: usize = 3;
-/// So many rows are simply all there: searching in the page and printing then find everything.
+/// So many rows are simply all there: searching in the page then finds everything.
 pub const WHOLE: usize = 30;
 
 /// Which rows of `count` to make. `above_px` of the table are above the screen's upper edge, and the screen shows

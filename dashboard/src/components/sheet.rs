@@ -29,13 +29,6 @@ enum Place {
     Attribute(Element, String),
 }
 
-/// What has the keyboard: a row that is moved loses it.
-struct Keyboard {
-    element: HtmlElement,
-    /// The place of its row.
-    row: usize,
-}
-
 /// What is in a body.
 #[derive(Default)]
 struct Filled {
@@ -43,6 +36,8 @@ struct Filled {
     form: String,
     /// In the order of the page.
     rows: Vec<Row>,
+    /// The row that had the keyboard when it went.
+    lost: Option<String>,
 }
 
 /// An element with this class, of which there is one on the page.
@@ -78,7 +73,7 @@ impl Filled {
             body.set_text_content(None);
             *self = Filled { body: Some(body.clone()), form, ..Filled::default() };
         }
-        let keyboard = Keyboard::on(&body, &self.rows);
+        let focused = browser::focused().filter(|element| body.contains(Some(element)));
         let mut known: Vec<Option<Row>> = std::mem::take(&mut self.rows).into_iter().map(Some).collect();
         for (at, line) in lines.into_iter().enumerate() {
             let has_key = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.key == line.key);
@@ -90,6 +85,9 @@ impl Filled {
             self.rows.push(row);
         }
         for row in known.into_iter().flatten() {
+            if focused.as_ref().is_some_and(|focused| row.element.contains(Some(focused))) {
+                self.lost = Some(row.key);
+            }
             row.element.remove();
         }
         let mut next = body.first_element_child();
@@ -100,26 +98,25 @@ impl Filled {
                 let _ = body.insert_before(&row.element, next.as_deref());
             }
         }
-        if let Some(keyboard) = keyboard {
-            keyboard.stay(&self.rows);
+        if let Some(focused) = focused {
+            self.keep(&body, focused);
         }
     }
-}
 
-impl Keyboard {
-    /// What has the keyboard in a body with these rows.
-    fn on(body: &Element, rows: &[Row]) -> Option<Keyboard> {
-        let element = browser::focused().filter(|element| body.contains(Some(element)))?;
-        let row = rows.iter().position(|row| row.element.contains(Some(&element)))?;
-        Some(Keyboard { element, row })
-    }
-
-    /// Has it again if it lost it. If its row has gone, of a long table one that was sorted out of sight, the row that stands
-    /// there now has it: from nowhere, the way back would be through the whole page.
-    fn stay(self, rows: &[Row]) {
-        let there = |row: &Row| row.element.query_selector(ROWS).ok()??.dyn_into().ok();
-        let heir = || rows.get(self.row.min(rows.len().checked_sub(1)?)).and_then(there);
-        let element = if self.element.is_connected() { Some(self.element.clone()) } else { heir() };
+    /// Leaves the keyboard where it was: a row that is moved loses it. If its row has gone, of a long table one that was
+    /// scrolled or sorted out of sight, the body has it until the row is there again: from nowhere, the way back would be
+    /// through the whole page, and another row would answer for it.
+    fn keep(&self, body: &Element, focused: HtmlElement) {
+        let was_lost = |row: &&Row| Some(&row.key) == self.lost.as_ref();
+        let element = if focused.is_same_node(Some(body)) {
+            let found = self.rows.iter().find(was_lost).and_then(|row| row.element.query_selector(ROWS).ok()?);
+            found.and_then(|element| element.dyn_into().ok())
+        } else if focused.is_connected() {
+            Some(focused)
+        } else {
+            let _ = body.set_attribute("tabindex", "-1");
+            body.dyn_ref::<HtmlElement>().cloned()
+        };
         if let Some(element) = element.filter(|element| browser::focused().as_ref() != Some(element)) {
             let stay = FocusOptions::new();
             stay.set_prevent_scroll(true);

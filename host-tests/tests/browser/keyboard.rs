@@ -1,7 +1,7 @@
 //! Every part of the page is reached, seen to be reached, and used with the keyboard alone.
 
 use crate::page::Row;
-use crate::stage::{SOON, Stage};
+use crate::stage::{ENDPOINTS, SOON, Stage};
 use anyhow::{Context, Result, bail, ensure};
 use plimsoll_host_tests::bed::browser::{Key, until};
 use plimsoll_host_tests::bed::{Behaviour, Browser};
@@ -180,21 +180,29 @@ async fn a_row_that_changes_its_place_keeps_the_keyboard() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_row_that_goes_leaves_the_keyboard_to_the_one_in_its_place() -> Result<()> {
+async fn a_row_that_goes_has_the_keyboard_when_it_comes_back() -> Result<()> {
     let stage = Stage::start(json!({})).await?;
     let browser = &stage.browser;
+    let focus = async || browser.run::<Option<Stop>>(FOCUS, vec![]).await;
+    let show = async |query: &str, rows: usize| {
+        browser.run::<()>("location.hash = `#/?q=${arguments[0]}`;", vec![json!(query)]).await?;
+        until("the rows that were asked for", SOON, async || stage.rows().await, |shown| shown.len() == rows).await
+    };
     tab_to(browser, "order-3").await?;
-    browser.run::<()>("location.hash = '#/?q=order-1';", vec![]).await?;
-    until("the other rows gone", SOON, async || stage.rows().await, |rows| rows.len() == 1).await?;
-    let stop = browser.run::<Option<Stop>>(FOCUS, vec![]).await?.context("nothing has the keyboard")?;
-    assert!(stop.seen && stop.name.starts_with("order-1"), "the keyboard went to {stop:?}");
-    // Nobody is left to have it; and what comes back does not take it from where it went.
-    browser.run::<()>("location.hash = '#/?q=nobody';", vec![]).await?;
-    until("no row", SOON, async || stage.rows().await, Vec::is_empty).await?;
-    browser.run::<()>("location.hash = '#/';", vec![]).await?;
-    until("all rows", SOON, async || stage.rows().await, |rows| rows.len() == 4).await?;
+    for (query, rows) in [("order-1", 1), ("nobody", 0)] {
+        show(query, rows).await?;
+        let stop = focus().await?.context("the keyboard is at the page's beginning")?;
+        assert!(stop.seen && stop.hook.is_none(), "another row answers: {stop:?}");
+    }
+    show("", ENDPOINTS).await?;
+    let stop = focus().await?.context("nothing has the keyboard")?;
+    assert!(stop.seen && stop.name.starts_with("order-3"), "the keyboard went to {stop:?}");
+
+    // Who has gone elsewhere meanwhile stays there.
+    show("order-1", 1).await?;
     browser.strike('j').await?;
-    let stop = browser.run::<Option<Stop>>(FOCUS, vec![]).await?.context("j leads nowhere")?;
-    assert!(stop.name.starts_with("order-1"), "j leads to {stop:?}");
+    show("", ENDPOINTS).await?;
+    let stop = focus().await?.context("nothing has the keyboard")?;
+    assert!(stop.name.starts_with("order-1"), "the keyboard went from order-1 to {stop:?}");
     stage.finish().await
 }

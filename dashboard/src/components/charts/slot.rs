@@ -15,6 +15,8 @@ use crate::{format, palette, poll};
 const FINEST: f64 = 2.0;
 /// Height of a chart without rows, pixels of the page.
 const HEIGHT: f64 = 190.0;
+/// Width of a chart on paper, where two stand side by side and are scaled to fit.
+const ON_PAPER: f64 = 460.0;
 /// An event this near to the pointer is meant, pixels.
 const NEAR: f64 = 8.0;
 /// A pointer that moves less than this between down and up has clicked, pixels.
@@ -172,17 +174,17 @@ fn draw(slot: Slot) {
         if canvas.get_attribute("style").as_ref() != Some(&style) {
             let _ = canvas.set_attribute("style", &style);
         }
-        if seen || slot.charts.page.printing.get_untracked() {
+        let printing = slot.charts.page.printing.get_untracked();
+        if seen || printing {
             slot.charts.page.charts_ms.set_value(poll::now_ms());
-            fill(&canvas, chart, height);
+            fill(&canvas, chart, if printing { ON_PAPER } else { f64::from(canvas.client_width()) }, height);
         }
     });
 }
 
-/// Fits the bitmap to the element and paints.
-fn fill(canvas: &HtmlCanvasElement, chart: &Chart, height: f64) {
+/// Fits the bitmap to so many pixels of the page and paints.
+fn fill(canvas: &HtmlCanvasElement, chart: &Chart, width: f64, height: f64) {
     let scale = window().device_pixel_ratio().max(FINEST);
-    let width = f64::from(canvas.client_width());
     let size = ((width * scale).round() as u32, (height * scale).round() as u32);
     let Ok(Some(context)) = canvas.get_context("2d") else { return };
     let context: CanvasRenderingContext2d = context.unchecked_into();

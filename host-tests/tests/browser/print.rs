@@ -14,7 +14,7 @@ const LIGHT: f64 = 200.0;
 const DARK: f64 = 100.0;
 
 /// Looks at the page at the last moment before it is printed: when everything that the page itself does on being told so
-/// has run, and no frame has come.
+/// has run, and no frame has come. The page has to be there: who listens first is told first.
 const WATCH: &str = r#"
     const lightness = canvas => {
         const points = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -33,6 +33,8 @@ const WATCH: &str = r#"
         const turn = () => { if (turns-- > 0) queueMicrotask(turn); else window.onPaper = look(); };
         turn();
     });"#;
+
+const ROWS: &str = r#"return document.querySelectorAll('[data-testid="endpoint-row"]').length;"#;
 
 #[derive(Debug, Deserialize)]
 struct Look {
@@ -58,6 +60,7 @@ async fn a_print_is_light_and_has_every_chart() -> Result<()> {
     browser.viewport(1400, 700).await?;
     browser.open("about:blank").await?;
     browser.open(&format!("http://{}/", stage.envoy.dashboard())).await?;
+    until("the rows", SOON, async || stage.rows().await, |rows| !rows.is_empty()).await?;
     browser.run::<()>(WATCH, vec![]).await?;
     let look = async || browser.run::<Look>("return window.look();", vec![]).await;
     until("the charts", SOON, look, |look| look.charts.len() == 6).await?;
@@ -82,6 +85,8 @@ async fn a_print_has_the_rows_that_were_off_the_screen() -> Result<()> {
     let browser = Browser::start().await?;
     browser.viewport(1400, 700).await?;
     browser.open(&format!("http://{}/", fleet.envoy.dashboard())).await?;
+    let rows = async || browser.run::<usize>(ROWS, vec![]).await;
+    until("the rows", SOON, rows, |rows| *rows > 0).await?;
     browser.run::<()>(WATCH, vec![]).await?;
     let look = async || browser.run::<Look>("return window.look();", vec![]).await;
     let few = |look: &Look| look.rows > 0 && look.rows < MANY;

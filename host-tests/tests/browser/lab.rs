@@ -99,11 +99,11 @@ async fn lab(stage: &Stage, query: &str) -> Result<Look> {
         .await
 }
 
-/// What was saved last, by its name.
-async fn saved(browser: &Browser) -> Result<(String, Value)> {
-    let (name, text): (String, String) = browser.run("return window.saved.at(-1) ?? ['', ''];", vec![]).await?;
-    let value = serde_json::from_str(&text).with_context(|| format!("{name} is no JSON: {text:?}"))?;
-    Ok((name, value))
+/// The file of this name, when it has been saved: the lab's worker writes it.
+async fn saved(browser: &Browser, name: &str) -> Result<Value> {
+    let last = async || browser.run::<(String, String)>("return window.saved.at(-1) ?? ['', ''];", vec![]).await;
+    let (_, text) = until(&format!("{name} to be saved"), SOON, last, |(saved, _)| saved == name).await?;
+    serde_json::from_str(&text).with_context(|| format!("{name} is no JSON: {text:?}"))
 }
 
 async fn play(stage: &Stage) -> Result<Look> {
@@ -138,12 +138,10 @@ async fn a_trial_in_the_page_gives_what_the_same_trial_gives_natively() -> Resul
     let mut trial = Trial::new(&setup).map_err(anyhow::Error::msg)?;
     while trial.step(u64::MAX) {}
     stage.click("[data-testid=save-result]").await?;
-    let (name, value) = saved(browser).await?;
-    assert_eq!(name, "plimsoll-lab.json");
+    let value = saved(browser, "plimsoll-lab.json").await?;
     assert_eq!(value, serde_json::from_str::<Value>(&export::json(&setup, &trial))?);
     stage.click("[data-testid=save-scenario]").await?;
-    let (name, value) = saved(browser).await?;
-    assert_eq!(name, "plimsoll-scenario.json");
+    let value = saved(browser, "plimsoll-scenario.json").await?;
     assert_eq!(value, serde_json::from_str::<Value>(&export::scenario(&setup))?);
     stage.finish().await
 }
@@ -327,8 +325,8 @@ async fn the_keyboard_alone_is_enough_for_a_trial() -> Result<()> {
     until("the end of the trial", PLAYED, set, |look| look.words == "2 seeds played").await?;
     tab_to(browser, "save-result").await?;
     browser.press(Key::Enter).await?;
-    let (name, value) = saved(browser).await?;
-    assert_eq!((name.as_str(), &value["seeds"]), ("plimsoll-lab.json", &json!(2)));
+    let value = saved(browser, "plimsoll-lab.json").await?;
+    assert_eq!(value["seeds"], 2);
     assert_eq!(value["changed"]["strategy"], "least_request");
     stage.finish().await
 }

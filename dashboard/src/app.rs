@@ -68,8 +68,7 @@ impl Page {
         let scheme = RwSignal::new(browser::remembered("scheme").unwrap_or_default());
         let (dark, printing) = (RwSignal::new(false), RwSignal::new(false));
         let theme = Signal::derive(move || Theme {
-            dark: match scheme.get().as_str() {
-                _ if printing.get() => false,
+            dark: match in_force(scheme, printing).as_str() {
                 "light" => false,
                 "dark" => true,
                 _ => dark.get(),
@@ -187,6 +186,11 @@ impl Page {
     }
 }
 
+/// What the reader wants, but on paper.
+fn in_force(scheme: RwSignal<String>, printing: RwSignal<bool>) -> String {
+    if printing.get() { "light".to_owned() } else { scheme.get() }
+}
+
 /// Puts the page into the document's body and starts polling.
 pub fn mount() {
     console_error_panic_hook::set_once();
@@ -202,8 +206,7 @@ fn follow_browser(page: Page) {
     page.dark.set(browser::follow_colour_scheme(move |dark| page.dark.set(dark)));
     Effect::new(move |_| {
         if let Some(root) = document().document_element() {
-            let scheme = if page.printing.get() { "light".to_owned() } else { page.scheme.get() };
-            let _ = root.set_attribute("data-scheme", &scheme);
+            let _ = root.set_attribute("data-scheme", &in_force(page.scheme, page.printing));
         }
     });
     browser::listen("hashchange", move |_| page.route.set(Route::parse(&browser::hash())));

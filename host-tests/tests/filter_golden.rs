@@ -1,6 +1,7 @@
 //! The golden trace: everything that crosses the boundary between host and filter for one script of requests, as text.
 //! The same twice, in debug and release, and the same as the file in `snapshots/`, so that a change of what the filter
-//! asks of its host is seen in a diff. `INSTA_UPDATE=always cargo test --workspace --exclude xtask --test filter_golden` writes it anew.
+//! asks of its host is seen in a diff. What writes it anew:
+//! `INSTA_UPDATE=always cargo test --workspace --exclude xtask --test filter_golden`.
 //!
 //! Fuel is not in it: it changes with the compiler that built the filter. Here it has to be the same twice and within
 //! bounds; host calls are exact.

@@ -15,7 +15,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde_json::Value;
 
-/// A document as a tree, and its version; 0 where it says none.
+/// A document as a tree, and its version.
 ///
 /// # Errors
 /// What is wrong with the text, in words.
@@ -214,7 +214,7 @@ fn holds(tree: &Value, field: &str) -> bool {
 }
 
 /// What can be read of a list; empty where there is none.
-fn list<T, R: Into<Option<T>>>(tree: &Value, field: &str, read: fn(&Value) -> R) -> Vec<T> {
+pub fn list<T, R: Into<Option<T>>>(tree: &Value, field: &str, read: fn(&Value) -> R) -> Vec<T> {
     tree[field].as_array().map(|all| all.iter().filter_map(|one| read(one).into()).collect()).unwrap_or_default()
 }
 

@@ -5,7 +5,7 @@
 //! an endpoint per 1,000 s, the third in millionths. Serde's derived readers of the answers would be a fifth of this module.
 
 use super::{Rate, Rates, Setup};
-use plimsoll_snapshot::read::{circuit, latency, text, transition};
+use plimsoll_snapshot::read::{circuit, latency, list, text, transition};
 use plimsoll_snapshot::{Endpoint, Pool};
 use serde_json::Value;
 
@@ -47,8 +47,12 @@ fn rates(message: &Value, pool: &Pool) -> Rates {
 
 /// What of a pool matters here.
 fn pool(seen: &Value) -> Pool {
-    let endpoints = seen["endpoints"].as_array().map(|list| list.iter().map(endpoint).collect()).unwrap_or_default();
-    Pool { name: text(seen, "name"), latency_ms: latency(&seen["latency_ms"]), endpoints, ..Pool::default() }
+    Pool {
+        name: text(seen, "name"),
+        latency_ms: latency(&seen["latency_ms"]),
+        endpoints: list(seen, "endpoints", endpoint),
+        ..Pool::default()
+    }
 }
 
 fn endpoint(seen: &Value) -> Endpoint {

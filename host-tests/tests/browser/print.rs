@@ -45,7 +45,7 @@ struct Look {
     rows: usize,
 }
 
-/// The page as it is now, and as it was on paper.
+/// Prints; the page as it was on paper.
 async fn print(browser: &Browser) -> Result<Look> {
     let pdf = browser.tools("Page.printToPDF", json!({})).await?;
     assert!(pdf["data"].as_str().is_some_and(|data| data.len() > 10_000), "no print");
@@ -86,12 +86,10 @@ async fn a_print_has_the_rows_that_were_off_the_screen() -> Result<()> {
     browser.viewport(1400, 700).await?;
     browser.open(&format!("http://{}/", fleet.envoy.dashboard())).await?;
     let rows = async || browser.run::<usize>(ROWS, vec![]).await;
-    until("the rows", SOON, rows, |rows| *rows > 0).await?;
+    let few = |rows: &usize| *rows > 0 && *rows < MANY;
+    until("the rows on the screen", SOON, rows, few).await?;
     browser.run::<()>(WATCH, vec![]).await?;
-    let look = async || browser.run::<Look>("return window.look();", vec![]).await;
-    let few = |look: &Look| look.rows > 0 && look.rows < MANY;
-    until("the rows on the screen", SOON, look, few).await?;
     assert_eq!(print(&browser).await?.rows, MANY);
-    until("the rows on the screen again", SOON, look, few).await?;
+    until("the rows on the screen again", SOON, rows, few).await?;
     Ok(())
 }
